@@ -1,0 +1,42 @@
+"""What differs between the tasks: the prompt, the reading of an answer, and when it is right."""
+
+import importlib
+from functools import lru_cache
+
+from reasonrft.errors import BadInput
+from reasonrft.tasks.base import Task
+from reasonrft.tasks.counting import CountingTask
+from reasonrft.tasks.general import GeneralTask
+from reasonrft.tasks.structure import StructureTask
+from reasonrft.tasks.transformation import TransformationTask
+
+TASKS: tuple[type[Task], ...] = (CountingTask, StructureTask, TransformationTask, GeneralTask)
+
+__all__ = [
+    "TASKS",
+    "CountingTask",
+    "GeneralTask",
+    "StructureTask",
+    "Task",
+    "TransformationTask",
+    "find_task",
+]
+
+
+@lru_cache
+def find_task(name: str) -> Task:
+    """A built-in task by its short name, anybody's by its class_path."""
+    for task in TASKS:
+        if name in (task.name, task.__name__):
+            return task()
+    module, dot, attribute = name.rpartition(".")
+    if not dot:
+        known = ", ".join(task.name for task in TASKS)
+        raise BadInput(f"no task {name!r}: use {known}, or the class_path of your own")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise BadInput(f"no task {name!r}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise BadInput(f"{name} is not a subclass of reasonrft.tasks.Task")
+    return found()

@@ -1,0 +1,68 @@
+"""What a task is: how its questions are asked and when an answer is right."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from reasonrft.errors import BadInput
+from reasonrft.problems import Problem
+from reasonrft.tasks.tags import read_response
+
+QUESTION = "{question}"
+
+
+class Task:
+    """A kind of question; subclass it, override `agrees`, and name it by class_path."""
+
+    name: ClassVar[str] = ""
+    reasoning_template: ClassVar[str] = (
+        "{question}\nThink step by step inside <think> </think>, "
+        "then give the final answer inside <answer> </answer>."
+    )
+    answer_template: ClassVar[str] = QUESTION
+    ood_splits: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, template: str | Path | None = None, answer_template: str | Path | None = None
+    ) -> None:
+        """
+        Args:
+            template: Prompt for thought and answer: text with {question}, or its file.
+            answer_template: Prompt for the answer alone: text with {question}, or its file.
+        """
+        self.template = read_template(template)
+        self.answer_prompt = read_template(answer_template) or self.answer_template
+
+    def prompt(self, problem: Problem, reasoning: bool = True) -> str:
+        """The user's turn, without image tags of its own."""
+        template = self.reasoning_prompt(problem) if reasoning else self.answer_prompt
+        return template.replace(QUESTION, problem.question)
+
+    def reasoning_prompt(self, problem: Problem) -> str:
+        return self.template or self.reasoning_template
+
+    def accuracy(self, completion: str, problem: Problem) -> float:
+        """1 for a completion that commits to one right answer, else 0."""
+        answer = read_response(completion).answer
+        return float(answer is not None and self.agrees(answer, problem))
+
+    def agrees(self, answer: str, problem: Problem) -> bool:
+        """Whether an answer, without tags, is right."""
+        raise NotImplementedError(f"{type(self).__name__} does not say when an answer is right")
+
+    def fault(self, problem: Problem) -> str | None:
+        """What is wrong with the gold answer, in one clause, or None."""
+        return None if problem.answer.strip() else "the answer is empty"
+
+
+def read_template(template: str | Path | None) -> str | None:
+    """A prompt template given as text, or as the name of a file that holds it."""
+    if template is None:
+        return None
+    text = str(template)
+    if QUESTION not in text:
+        if not Path(text).is_file():
+            raise BadInput(f"prompt template {text!r} has no {QUESTION} and is not a file")
+        text = Path(text).read_text(encoding="utf-8")
+        if QUESTION not in text:
+            raise BadInput(f"prompt template file {template} has no {QUESTION}")
+    return text

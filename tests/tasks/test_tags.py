@@ -1,0 +1,59 @@
+import pytest
+
+from reasonrft.tasks.tags import first_answer_block, read_response, write_response
+
+
+@pytest.mark.parametrize(
+    ("completion", "thought", "answer"),
+    [
+        ("<think>2 + 1</think>\n<answer> 3 </answer>", "2 + 1", "3"),
+        ("<think>a</think><answer>\n3\n</answer>\n", "a", "3"),
+        ("3", "", "3"),
+        ("<answer>3</answer>", "", "3"),
+        ("<think>a</think> 3", "a", "3"),
+        # An answer named while thinking is not the answer; the block after it is.
+        (
+            "<think>say <answer>4</answer>?</think><answer>3</answer>",
+            "say <answer>4</answer>?",
+            "3",
+        ),
+        ("<think>a<think>b</think></think><answer>3</answer>", "a<think>b</think>", "3"),
+    ],
+)
+def test_one_answer_is_read(completion, thought, answer):
+    response = read_response(completion)
+    assert (response.thought, response.answer) == (thought, answer)
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        "",
+        "<answer></answer>",
+        "<answer> \n </answer>",
+        "<think>a</think>",
+        "<think><answer>3</answer></think>",
+        "<think>a <answer>3</answer>",
+        "<answer>3</answer><answer>3</answer>",
+        "<answer><answer>3</answer></answer>",
+        "<answer>3</answer></answer>",
+        "<answer>3",
+        "</answer>3<answer>",
+        "<think>a</think>4 <answer>3</answer>",
+        "<think>a</think><answer>3</answer> or 4",
+        "<think>a</think><answer>3</answer><think>",
+    ],
+)
+def test_anything_else_is_no_answer(completion):
+    assert read_response(completion).answer is None
+
+
+def test_first_block_is_what_the_lazy_pattern_finds():
+    assert first_answer_block("x <answer> 1 </answer> <answer>2</answer>") == "1"
+    assert first_answer_block("</answer><answer>1") is None
+    assert first_answer_block("<answer></answer>") == ""
+
+
+def test_what_is_written_is_read_back():
+    response = read_response(write_response("two and one", "3"))
+    assert (response.thought, response.answer) == ("two and one", "3")
