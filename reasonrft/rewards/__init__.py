@@ -1,0 +1,20 @@
+"""Pluggable rewards: each a small callable, named by class_path, weighted in a sum."""
+
+from reasonrft.rewards.accuracy import AccuracyReward, MathematicalReward, ReferenceReward
+from reasonrft.rewards.base import Reward
+from reasonrft.rewards.format import CaptionFormatReward, FormatReward
+from reasonrft.rewards.length import LengthReward
+from reasonrft.rewards.steps import ReasoningStepsReward
+from reasonrft.rewards.transformation import FunctionSequenceReward
+
+__all__ = [
+    "AccuracyReward",
+    "CaptionFormatReward",
+    "FormatReward",
+    "FunctionSequenceReward",
+    "LengthReward",
+    "MathematicalReward",
+    "ReasoningStepsReward",
+    "ReferenceReward",
+    "Reward",
+]

@@ -1,0 +1,14 @@
+"""Whether the thought goes in steps."""
+
+from reasonrft.problems import Problem
+from reasonrft.rewards import reference
+from reasonrft.rewards.base import Reward
+
+
+class ReasoningStepsReward(Reward):
+    """A third for each mark of a step ("Step 1:", "First,", a list item), three at most."""
+
+    reads_answer = False
+
+    def score(self, completion: str, problem: Problem) -> float:
+        return reference.reasoning_steps(completion)
