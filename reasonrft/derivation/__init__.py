@@ -1,0 +1,1 @@
+"""Deriving an answer again from what a picture shows: scene graphs and states."""

@@ -1,0 +1,16 @@
+"""Reading other people's formats: each record becomes a Problem, or a Fault that says why not."""
+
+from reasonrft.readers.base import DataError, Fault, RecordFault
+from reasonrft.readers.formats import FORMATS
+from reasonrft.readers.reading import Record, load_problems, read_problems, read_records
+
+__all__ = [
+    "FORMATS",
+    "DataError",
+    "Fault",
+    "Record",
+    "RecordFault",
+    "load_problems",
+    "read_problems",
+    "read_records",
+]

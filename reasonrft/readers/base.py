@@ -1,0 +1,122 @@
+"""What all readers share: what a format is, where a record stands, what can be wrong with it."""
+
+import difflib
+import reprlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reasonrft.errors import BadInput
+from reasonrft.problems import Problem
+
+Row = Mapping[str, Any]
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a data set."""
+
+    file: str
+    record: str
+    """Like "record 3 (id 'x')"; empty where the whole file is at fault."""
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        key = f"key {self.key!r}" if self.key else ""
+        place = ", ".join(part for part in (self.file, self.record, key) if part)
+        return one_line(f"{place}: {self.message}")
+
+
+class RecordFault(ValueError):
+    """What a reader raises about one record; whoever drives it adds file and number."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}")
+        self.key = key
+        self.message = message
+
+
+class DataError(BadInput):
+    """A data set that cannot be used as asked, with all faults that were found."""
+
+    def __init__(self, message: str, faults: tuple[Fault, ...] = ()) -> None:
+        more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+        super().__init__("\n".join([message, *map(str, faults[:_SHOWN]), *more]))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands, and what is known of it beyond its own keys."""
+
+    root: Path
+    """What its pictures are relative to, resolved."""
+    id: str = "record"
+    """For a record without an id."""
+    task: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """LLaMA-Factory's names of roles and of the keys of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How other people write records."""
+
+    name: str
+    needs: tuple[tuple[str, ...], ...]
+    """Keys that a record must have; each entry lists alternatives."""
+    knows: tuple[str, ...]
+    """Keys that a record may have."""
+    read: Callable[[Row, Place], list[Problem]]
+
+    def matches(self, row: Any) -> bool:
+        """Whether a row has every key that this format needs."""
+        return isinstance(row, Mapping) and all(
+            any(row.get(key) is not None for key in keys) for keys in self.needs
+        )
+
+    def kinship(self, row: Row) -> float:
+        """How many of a row's keys are keys of this format, or nearly so."""
+        own = [*self.knows, *(key for keys in self.needs for key in keys)]
+        keys = [key for key in row if isinstance(key, str)]
+        close = [key for key in keys if difflib.get_close_matches(key, own, 1, 0.8)]
+        return len(close)
+
+    def problems(self, row: Any, place: Place) -> list[Problem]:
+        """Read a row, or raise `RecordFault`."""
+        if not isinstance(row, Mapping):
+            raise RecordFault("", f"is not an object with keys but {short(row)}")
+        for keys in self.needs:
+            if all(row.get(key) is None for key in keys):
+                raise missing(row, keys, self.name)
+        return self.read(row, place)
+
+
+def missing(row: Row, keys: tuple[str, ...], name: str) -> RecordFault:
+    """The fault of a record that has none of these keys."""
+    if empty := [key for key in keys if key in row]:
+        return RecordFault(empty[0], "is null; a value is needed")
+    wanted = keys[0] if len(keys) == 1 else f"{keys[0]} (or {', '.join(keys[1:])})"
+    there = ", ".join(map(str, row)) or "no keys"
+    return RecordFault(keys[0], f"a {name} record needs {wanted}; this one has {there}")
+
+
+def short(value: object) -> str:
+    """A value as a message can quote it."""
+    return _REPR.repr(value)
+
+
+def one_line(text: str) -> str:
+    """Text for a terminal: no line breaks, no control characters, no half characters."""
+    text = " ".join(text.split())
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80

@@ -1,0 +1,29 @@
+"""Reading prompts that end with the question: what verl and TRL have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reasonrft.problems import Problem
+from reasonrft.readers.base import Place, RecordFault, Row
+from reasonrft.readers.chat import Conversation, pictures_inside, read_conversation
+from reasonrft.readers.pictures import KEYS, read_pictures
+from reasonrft.readers.record import make_problem
+
+
+def prompt_problem(
+    row: Row, place: Place, gold: tuple[str, object], used: list[str], meta: Mapping[str, Any]
+) -> Problem:
+    """The problem of a row whose `prompt` is text, or messages that end with the question."""
+    prompt = row["prompt"]
+    if isinstance(prompt, str):
+        talk = Conversation(prompt, None, {})
+    else:
+        talk = read_conversation(prompt, "prompt", place.tags)
+    if talk.answer is not None:
+        raise RecordFault("prompt", "must end with a user's turn, which asks the question")
+    inside = pictures_inside(prompt) if all(row.get(key) is None for key in KEYS) else []
+    images = read_pictures(inside, "prompt", place.root) if inside else None
+    together = {**meta, **talk.meta}
+    question = ("prompt", talk.question)
+    used = [*used, "prompt"]
+    return make_problem(row, place, question, gold, used=used, meta=together, images=images)

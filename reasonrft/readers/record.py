@@ -1,0 +1,95 @@
+"""From the fields of a record to a Problem: what all formats do alike."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reasonrft.derivation.counting import parse_question
+from reasonrft.problems import Problem
+from reasonrft.readers.base import Place, RecordFault, Row, short
+from reasonrft.readers.fields import (
+    place_tags,
+    read_answer,
+    read_choices,
+    read_cot,
+    read_history,
+    read_id,
+    read_options,
+    read_text,
+)
+from reasonrft.readers.pictures import row_pictures
+from reasonrft.tasks import TASKS
+from reasonrft.tasks.choices import choices_in
+from reasonrft.tasks.functions import read_calls
+
+KNOWN = ("id", "image", "images", "cot", "choices", "task")
+"""Keys that mean the same in every format."""
+
+Pictures = tuple[Path | bytes, ...]
+
+
+def make_problem(
+    row: Row,
+    place: Place,
+    question: tuple[str, object],
+    gold: tuple[str, object],
+    *,
+    used: Iterable[str] = (),
+    meta: Mapping[str, Any] | None = None,
+    images: Pictures | None = None,
+    task: str | None = None,
+) -> Problem:
+    """Check and join what a format found; `question` and `gold` come with their keys."""
+    pictures, picture_key = (
+        (images, "image") if images is not None else row_pictures(row, place.root)
+    )
+    spent = {"id", "cot", "choices", picture_key, *used}
+    extra = {key: value for key, value in row.items() if key not in spent} | dict(meta or {})
+    if extra.get("history") is not None:
+        extra["history"] = read_history(extra["history"])
+    earlier = "\n".join(text for turn in extra.get("history") or () for text in turn)
+    text = place_tags(read_text(question[1], question[0]), question[0], len(pictures), earlier)
+    thought, answer = read_answer(gold[1], gold[0])
+    choices = read_choices(row.get("choices"))
+    name = read_id(row.get("id"), place.id)
+    own = _own_task(extra, asked=place.task is not None)
+    task = place.task or own or task or _task_of(name, text, answer, choices)
+    if task == "transformation":
+        extra = _with_options(extra)
+    cot = read_cot(row.get("cot")) or thought
+    return Problem(name, task, pictures, text, answer, choices, cot, extra)
+
+
+def _own_task(extra: dict[str, Any], asked: bool) -> str | None:
+    """A built-in task that the record names itself; a word of another vocabulary stays in meta."""
+    task = extra.get("task")
+    if not isinstance(task, str):
+        return None
+    if task in [known.name for known in TASKS]:
+        del extra["task"]
+        return task
+    if not asked and re.fullmatch(r"\w+(\.\w+)+", task):
+        # Records are data: only the caller may have a class imported.
+        raise RecordFault("task", f"{short(task)} is not built in; name your own class with --task")
+    return None
+
+
+def _task_of(name: str, question: str, answer: str, choices: tuple[str, ...]) -> str:
+    if read_calls(answer) is not None:
+        return "transformation"
+    name = name.lower()
+    if "clevr" in name or (answer.isdecimal() and parse_question(question) is not None):
+        return "counting"
+    if any(word in name for word in ("geomath", "geometry", "geoqa")):
+        return "structure"
+    return "structure" if choices or choices_in(question) else "general"
+
+
+def _with_options(extra: dict[str, Any]) -> dict[str, Any]:
+    """TRANCE's admissible values of ambiguous steps, under one name and in one form."""
+    for key in ("options", "position_options"):
+        if extra.get(key) is not None:
+            options = read_options(extra.pop(key), key)
+            return extra | ({"options": options} if options else {})
+    return extra

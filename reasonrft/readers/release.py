@@ -1,0 +1,27 @@
+"""Reason-RFT's records: {id, image, problem, answer, cot?} or {id, image, problem, solution}."""
+
+from reasonrft.problems import Problem
+from reasonrft.readers.base import Format, Place, RecordFault, Row
+from reasonrft.readers.fields import read_answer, row_key
+from reasonrft.readers.record import KNOWN, make_problem
+
+
+def read(row: Row, place: Place) -> list[Problem]:
+    """Read a record; a solution that says more than the answer stays in meta."""
+    key = row_key(row, "answer", "solution")
+    used = ["problem", "answer"]
+    if key == "solution" or _same(row.get("solution"), row.get("answer")):
+        used.append("solution")
+    return [make_problem(row, place, ("problem", row["problem"]), (key, row[key]), used=used)]
+
+
+def _same(solution: object, answer: object) -> bool:
+    if solution is None:
+        return False
+    try:
+        return read_answer(solution, "solution")[1] == read_answer(answer, "answer")[1]
+    except RecordFault:
+        return False
+
+
+FORMAT = Format("reason-rft", (("problem",), ("answer", "solution")), KNOWN, read)

@@ -1,0 +1,83 @@
+"""Rows of Hugging Face data sets: saved to disk, or on the hub; pictures stay encoded."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from reasonrft.readers.base import DataError
+
+_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    return (folder / "dataset_dict.json").is_file() or (
+        (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
+    )
+
+
+def is_hub_name(source: str) -> bool:
+    """Whether a text could be the name of a data set on the hub."""
+    return bool(_NAME.fullmatch(source)) and not source.endswith((".json", ".jsonl", ".parquet"))
+
+
+def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
+    """Name of the split, and rows, of a data set that `save_to_disk` wrote."""
+    from datasets import load_from_disk
+
+    try:
+        data = load_from_disk(str(folder))
+    except Exception as error:  # Arrow, JSON, missing files: whatever a damaged folder leads to
+        raise DataError(f"{folder} cannot be read as a saved data set: {error}") from None
+    return _rows(data, str(folder), split)
+
+
+def hub_rows(name: str, split: str | None) -> tuple[str, Iterator[Any]]:
+    """Name of the split, and rows, of a data set on the hub."""
+    from datasets import load_dataset
+
+    try:
+        data = load_dataset(name, split=split)
+    except Exception as error:  # no network, no such name, no access: each has an error of its own
+        reason = " ".join(str(error).split())[:200]
+        message = f"no file or folder {name}, and not to be had from the Hugging Face hub"
+        raise DataError(f"{message}: {reason}") from None
+    return _rows(data, name, split)
+
+
+def _rows(data: Any, name: str, split: str | None) -> tuple[str, Iterator[Any]]:
+    from datasets import Dataset, DatasetDict
+
+    if isinstance(data, DatasetDict):
+        names = list(data)
+        if split is None and len(names) == 1:
+            split = names[0]
+        if split not in names:
+            asked = f"no split {split!r}" if split else "which split?"
+            raise DataError(f"{name}: {asked} It has {', '.join(map(str, names))}; pass --split")
+        data = data[split]
+    elif isinstance(data, Dataset) and split and data.split and str(data.split) != split:
+        raise DataError(f"{name}: no split {split!r}; it is the split {data.split}")
+    return str(split or data.split or Path(name).name), iter(_undecoded(data))
+
+
+def _undecoded(data: Any) -> Any:
+    from datasets import Features
+
+    return data.cast(Features({key: _encoded(value) for key, value in data.features.items()}))
+
+
+def _encoded(feature: Any) -> Any:
+    """The same feature with pictures left as bytes or paths, however deep they stand."""
+    from datasets import Image, LargeList, List
+
+    if isinstance(feature, Image):
+        return Image(decode=False)
+    if isinstance(feature, List):
+        return List(_encoded(feature.feature), length=feature.length)
+    if isinstance(feature, LargeList):
+        return LargeList(_encoded(feature.feature))
+    if isinstance(feature, dict):
+        return {key: _encoded(value) for key, value in feature.items()}
+    return feature

@@ -1,0 +1,235 @@
+"""Files and folders: what is read, and what is said of what cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reasonrft.problems import Problem
+from reasonrft.readers import DataError, Fault, load_problems, read_problems
+from tests.readers.writing import write_lines, write_picture, write_records
+
+ROW = {"problem": "What?", "answer": "1"}
+
+
+def only_fault(source: Path, **options: object) -> str:
+    [found] = read_problems(source, **options)
+    assert isinstance(found, Fault)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"  \n ", "is empty"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git-LFS pointer"),
+        (b"PK\x03\x04rest", "packed archive"),
+        (b"\x93\xfe\x00\x01binary", "is not UTF-8 text (byte 0)"),
+        (b'[{"problem": "a", "answer": "1"},\n {"probl', "line 2, column 3"),
+        (b'[{"problem": "a", "answer": "1"}', "it ends too early"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" + b"9" * 5000 + b"]", "is not readable JSON"),
+        (b"3", "holds no records"),
+        (b"[]", "holds no records"),
+        (b'{"a": 1}', "neither a list of records"),
+        (b'[{"colour": 1}]', "is in no known format; known are tvr"),
+        (b"[1, 2]", "is in no known format"),
+        (b'{"scenes": []}', "holds scene graphs"),
+        (b'{"train": [{"a": 1}], "test": [{"a": 1}]}', "several lists (train, test)"),
+    ],
+)
+def test_files_that_are_no_records(tmp_path, content, reason):
+    path = tmp_path / "data.json"
+    path.write_bytes(content)
+    fault = only_fault(path)
+    assert reason in fault and fault.startswith(str(path)) and "\n" not in fault
+
+
+def test_bad_lines_leave_the_others_readable(tmp_path):
+    path = tmp_path / "data.jsonl"
+    lines = ["\ufeff" + json.dumps(ROW), '{"problem": ', "", "[1]", json.dumps(ROW), '"\\ud800"']
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = list(read_problems(path))
+    faults = [str(one) for one in found if isinstance(one, Fault)]
+    assert [one.id for one in found if isinstance(one, Problem)] == ["data-000001", "data-000005"]
+    assert [fault.split(": ")[0].split(", ")[1] for fault in faults] == [
+        "line 2",
+        "line 4",
+        "line 6",
+    ]
+
+
+def test_lines_in_a_file_called_json(tmp_path):
+    path = tmp_path / "data.json"
+    write_lines(path, [ROW, ROW])
+    assert len(load_problems(path)) == 2
+
+
+def test_byte_order_mark(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps([ROW]).encode())
+    assert len(load_problems(path)) == 1
+
+
+def test_misspelt_keys(tmp_path):
+    record = {"id": "x", "image": "a.png", "problm": "What?", "answer": "1"}
+    fault = only_fault(write_records(tmp_path / "data.json", [record]))
+    assert "record 1 (id 'x'), key 'problem'" in fault
+    assert "this one has id, image, problm, answer" in fault
+    record = {"id": "x", "img_path": "a.png", "problem": "What?", "answer": "1"}
+    fault = only_fault(write_records(tmp_path / "data.json", [record]))
+    assert "key 'img_path'" in fault and "columns image=img_path" in fault
+    record = {"mesages": [], "images": []}
+    assert "needs messages" in only_fault(write_records(tmp_path / "data.json", [record]))
+
+
+def test_format_can_be_named(tmp_path):
+    path = write_records(tmp_path / "data.json", [ROW])
+    assert "needs messages" in only_fault(path, format="sharegpt")
+
+
+def test_control_characters_stay_out_of_messages(tmp_path):
+    record = {"id": "x\x1b[31m\nred", "problem": 3, "answer": "1"}
+    fault = only_fault(write_records(tmp_path / "data.json", [record]))
+    assert fault.isprintable()
+
+
+def test_paths_stay_inside_the_root(tmp_path):
+    outside = write_picture(tmp_path / "secret.png")
+    write_picture(tmp_path / "data" / "a.png")
+    (tmp_path / "data" / "link.png").symlink_to(outside)
+    (tmp_path / "data" / "loop.png").symlink_to(tmp_path / "data" / "loop.png")
+    for name in ("../secret.png", str(outside), "link.png", "a/../../secret.png"):
+        row = {**ROW, "image": name}
+        fault = only_fault(write_records(tmp_path / "data" / "data.json", [row]))
+        assert "climbs out of the image root" in fault and "--image-root" in fault
+    row = {**ROW, "image": "data/link.png"}
+    path = write_records(tmp_path / "data" / "data.json", [row])
+    assert load_problems(path, image_root=tmp_path)[0].images[0].is_file()
+    for name in ("https://example.com/a.png", "", "a\0.png"):
+        row = {**ROW, "image": name}
+        assert "key 'image'" in only_fault(write_records(tmp_path / "data" / "data.json", [row]))
+
+
+def test_folders(tmp_path):
+    write_records(tmp_path / "train.json", [ROW])
+    write_records(tmp_path / "deeper" / "test.json", [ROW])
+    write_records(tmp_path / "scenes.json", {"scenes": []})
+    assert [one.id for one in load_problems(tmp_path)] == ["train-000001"]
+    (tmp_path / "train.json").unlink()
+    assert [one.id for one in load_problems(tmp_path)] == ["deeper/test-000001"]
+    write_records(tmp_path / "odd.json", {"what": "is this"})
+    assert "odd.json" in only_fault(tmp_path)
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(DataError, match="holds no record files"):
+        load_problems(tmp_path)
+
+
+def test_splits_of_records(tmp_path):
+    path = write_records(tmp_path / "data.json", [{**ROW, "split": "id"}, {**ROW, "split": "ood"}])
+    assert [one.id for one in load_problems(path, split="ood")] == ["data-000002"]
+    with pytest.raises(DataError, match="no record of split 'val'; its splits are id, ood"):
+        load_problems(path, split="val")
+
+
+def test_parquet(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    picture = write_picture(tmp_path / "a.png").read_bytes()
+    row = {"images": [{"bytes": picture, "path": None}], "problem": "<image>What?", "answer": 3}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "train-0.parquet")
+    [found] = load_problems(tmp_path)
+    assert (found.images, found.answer) == ((picture,), "3")
+    whole = (tmp_path / "train-0.parquet").read_bytes()
+    (tmp_path / "train-0.parquet").write_bytes(whole[:-40])
+    assert "parquet file is damaged" in only_fault(tmp_path)
+
+
+def test_saved_data_sets(tmp_path):
+    from datasets import Dataset, DatasetDict, Features, Image, List, Value
+
+    picture = write_picture(tmp_path / "a.png")
+    features = Features(
+        {"images": List(Image()), "problem": Value("string"), "answer": Value("int64")}
+    )
+    rows = [{"images": [str(picture)], "problem": "<image>What?", "answer": 3}]
+    data = Dataset.from_list(rows, features=features)
+    data.save_to_disk(tmp_path / "one")
+    DatasetDict(train=data, test=data).save_to_disk(tmp_path / "two")
+    [found] = load_problems(tmp_path / "one")
+    assert found.images == (picture.read_bytes(),)  # still encoded as it was
+    [found] = load_problems(tmp_path / "two", split="test")
+    assert (found.id, found.answer, found.question) == ("test-000001", "3", "What?")
+    with pytest.raises(DataError, match="which split\\? It has train, test; pass --split"):
+        load_problems(tmp_path / "two")
+    with pytest.raises(DataError, match="no split 'val'"):
+        load_problems(tmp_path / "two", split="val")
+    (tmp_path / "one" / "state.json").write_text("{")
+    with pytest.raises(DataError, match="cannot be read as a saved data set"):
+        load_problems(tmp_path / "one")
+
+
+def test_a_hub_name_that_cannot_be_had(monkeypatch):
+    import datasets
+
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("Couldn't reach the Hub\nat all")
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    with pytest.raises(DataError) as caught:
+        load_problems("nobody/nothing")
+    assert str(caught.value).startswith("no file or folder nobody/nothing, and not to be had")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_path_is_not_asked_of_the_hub(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="no such file or folder: data/trian"):
+        load_problems("data/trian")
+
+
+def test_many_faults_are_cut_short(tmp_path):
+    path = write_records(tmp_path / "data.json", [ROW] + [{"problem": "?"}] * 30)
+    with pytest.raises(DataError) as caught:
+        load_problems(path)
+    assert len(caught.value.faults) == 30
+    assert str(caught.value).splitlines()[-1] == "and 10 more"
+
+
+def test_real_samples(real):
+    counts = {
+        "clevr": ("counting", 456),
+        "super_clevr": ("counting", 26),
+        "trance": ("transformation", 75),
+        "geometry3k": ("structure", 19),
+        "sharegpt_demo": ("general", 6),
+    }
+    for name, (task, count) in counts.items():
+        problems = load_problems(real / name)
+        assert [one.task for one in problems] == [task] * count
+    assert [one.task for one in load_problems(real / "paper_cases")] == [
+        "counting", *["structure"] * 4
+    ]  # fmt: skip
+    assert load_problems(real / "geometry3k")[0].choices == ("6.93", "7.50", "8.94", "10.00")
+    [fault] = read_problems(real / "geometry3k" / "formal.json")
+    assert "logic forms" in str(fault)
+
+
+def test_states_give_the_same_problems_as_records(real):
+    def facts(problem: Problem) -> tuple[object, ...]:
+        return problem.images, problem.question, problem.answer, problem.meta["split"]
+
+    records = load_problems(real / "trance")
+    states = load_problems(real / "trance" / "states.json")
+    assert {*map(facts, records)} == {*map(facts, states)}
+    first = next(one for one in states if one.id == "tvr_ood-left_000024")
+    assert (first.meta["level"], first.meta["view"]) == (3, "left")
+    [[step, values]] = first.meta["options"]
+    assert step == 1
+    assert {*values} == {"front_left", "front_right", "behind_right", "right", "front"}
