@@ -1,0 +1,203 @@
+"""`data convert`: write what a stage of training, or another project, reads."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reasonrft.data.checking import check
+from reasonrft.data.layouts import (
+    Row,
+    answer_row,
+    reinforcement_row,
+    sharegpt_row,
+    thought_row,
+)
+from reasonrft.data.pictures import Album
+from reasonrft.data.staging import Staging
+from reasonrft.problems import Problem
+from reasonrft.readers import DataError, Record, read_records
+from reasonrft.readers.dataset_info import INFO, read_info
+from reasonrft.tasks import Task, find_task
+from reasonrft.tasks.base import read_template
+
+Layout = Callable[[Problem, list[str], Task], Row]
+
+LAYOUTS: dict[str, Layout] = {
+    "ans-sft": answer_row,
+    "cot-sft": thought_row,
+    "rl": reinforcement_row,
+    "sharegpt": sharegpt_row,
+}
+TARGETS = (*LAYOUTS, "reason-rft")
+_ENTRY: dict[str, Any] = {
+    "formatting": "sharegpt",
+    "columns": {"messages": "messages", "images": "images"},
+    "tags": {
+        "role_tag": "role",
+        "content_tag": "content",
+        "user_tag": "user",
+        "assistant_tag": "assistant",
+        "system_tag": "system",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file to write."""
+
+    path: Path
+    layout: str
+    records: Sequence[Record]
+
+
+def convert(
+    source: str,
+    to: str,
+    output: str,
+    stage1: int = 1600,
+    stage2: str | None = None,
+    seed: int = 42,
+    template: str | None = None,
+    copy_images: bool = False,
+    format: str | None = None,
+    task: str | None = None,
+    image_root: str | None = None,
+    columns: dict[str, str] | None = None,
+    split: str | None = None,
+) -> int:
+    """Write the files that a stage of training or another project reads; all of them, or none.
+
+    Args:
+        source: File, folder, saved data set, or name on the Hugging Face hub.
+        to: One of ans-sft, cot-sft, rl, reason-rft, sharegpt.
+        output: JSON file to write; reason-rft writes two, ending in -stage1 and -stage2.
+        stage1: reason-rft: how many records with a chain of thought are stage 1.
+        stage2: reason-rft: rest or all; if not given, all for structure and rest for other tasks.
+        seed: reason-rft: which records are stage 1.
+        template: ans-sft, cot-sft, reason-rft: prompt with {question}, or a file that holds it.
+        copy_images: Write the pictures too, so that the output needs nothing else.
+        format: Format of the records, instead of finding it out.
+        task: Task of all records, by short name or class_path.
+        image_root: Folder that paths of pictures are relative to.
+        columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
+        split: The split to read.
+    """
+    path = Path(output)
+    _check_usage(to, path, source, stage2, template)
+    checked = list(check(read_records(source, format, task, image_root, columns, split)))
+    records = [one.record for one in checked]
+    faults = [fault for one in checked for fault in one.faults]
+    faults += [] if to != "cot-sft" else _missing_thoughts(records)
+    if faults:
+        print(*faults, sep="\n")
+        print(f"{len(faults)} faults; nothing is written")
+        return 1
+    parts = [Part(path, to, records)]
+    if to == "reason-rft":
+        parts = _stages(path, records, stage1, stage2, seed)
+    print(_write(parts, template, copy_images))
+    return 0
+
+
+def _check_usage(
+    to: str, path: Path, source: str, stage2: str | None, template: str | None
+) -> None:
+    if to not in TARGETS:
+        raise DataError(f"no layout {to!r}: use one of {', '.join(TARGETS)}")
+    if stage2 not in (None, "rest", "all"):
+        raise DataError(f"stage 2 takes the rest or all, not {stage2!r}")
+    if path.suffix != ".json" or path.is_dir():
+        raise DataError(f"output must be a file that ends in .json, not {path}")
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise DataError(f"{path} is the source itself; name another file")
+    if template and to in ("rl", "sharegpt"):
+        raise DataError(f"{to} records hold no prompt, so that a template has no place in them")
+    read_template(template)
+
+
+def _missing_thoughts(records: Sequence[Record]) -> list[Any]:
+    message = "is missing, and cot-sft is trained on chains of thought"
+    return [
+        record.fault("cot", message)
+        for record in records
+        if isinstance(record.outcome, Problem) and not record.outcome.cot
+    ]
+
+
+def _stages(
+    path: Path, records: Sequence[Record], stage1: int, stage2: str | None, seed: int
+) -> list[Part]:
+    """Some records with their chains of thought first, then reinforcement on the others."""
+    able = [at for at, record in enumerate(records) if _problem(record).cot]
+    if not 0 < stage1 <= len(able):
+        raise DataError(
+            f"stage 1 wants {stage1} records, and {len(able)} of {len(records)} have a chain of "
+            "thought; pass --stage1"
+        )
+    chosen = set(random.Random(seed).sample(able, stage1))
+    kept = [
+        record
+        for at, record in enumerate(records)
+        if at not in chosen
+        or stage2 == "all"
+        or (stage2 is None and _problem(record).task == "structure")
+    ]
+    if not kept:
+        raise DataError("stage 1 takes all records and leaves none for stage 2; pass --stage1")
+    first = [records[at] for at in sorted(chosen)]
+    return [
+        Part(path.with_name(f"{path.stem}-stage1.json"), "cot-sft", first),
+        Part(path.with_name(f"{path.stem}-stage2.json"), "rl", kept),
+    ]
+
+
+def _write(parts: list[Part], template: str | None, copy: bool) -> str:
+    """Write all parts with their pictures and dataset_info.json; returns what to tell the user."""
+    folder = parts[0].path.parent
+    album = Album([record for part in parts for record in part.records], folder, copy)
+    names: set[str] = set()
+    info = _info([part for part in parts if part.layout != "rl"], folder / INFO)
+    with Staging() as staging:
+        for part in parts:
+            rows = []
+            for problem in map(_problem, part.records):
+                images = album.names(problem)
+                names.update(images)
+                rows.append(LAYOUTS[part.layout](problem, images, _task(problem, part, template)))
+            staging.write(part.path, _lines(rows))
+        for place, picture in album.files.items():
+            staging.add_picture(place, picture)
+        if info:
+            staging.write(folder / INFO, json.dumps(info, ensure_ascii=False, indent=2).encode())
+    told = [f"wrote {part.path}: {len(part.records)} records" for part in parts]
+    if album.unresolved(names):
+        told.append(f"pictures stay where they are: read it with --image-root {album.root}")
+    return "\n".join(told)
+
+
+def _info(parts: list[Part], path: Path) -> dict[str, Any]:
+    """What dataset_info.json says from now on; other entries stay."""
+    known = read_info(path) if parts and path.exists() else {}
+    return known | {part.path.stem: {"file_name": part.path.name, **_ENTRY} for part in parts}
+
+
+def _task(problem: Problem, part: Part, template: str | None) -> Task:
+    task = find_task(problem.task)
+    if template is None:
+        return task
+    return type(task)(**{"answer_template" if part.layout == "ans-sft" else "template": template})
+
+
+def _problem(record: Record) -> Problem:
+    assert isinstance(record.outcome, Problem)  # faults have been reported by now
+    return record.outcome
+
+
+def _lines(rows: list[Row]) -> bytes:
+    """A JSON list with one record per line, so that it can be looked at and compared."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    return f"[\n{lines}\n]\n".encode()

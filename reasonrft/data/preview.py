@@ -1,0 +1,64 @@
+"""`data preview`: a contact sheet of some records, to look at before training on them."""
+
+import random
+from pathlib import Path
+
+from reasonrft.data.sheet import draw_sheet
+from reasonrft.data.staging import Staging
+from reasonrft.images import ImageFault
+from reasonrft.problems import Problem
+from reasonrft.readers import DataError, Fault, read_problems
+
+
+def preview(
+    source: str,
+    output: str = "preview.png",
+    count: int = 12,
+    per_row: int = 3,
+    seed: int = 0,
+    format: str | None = None,
+    task: str | None = None,
+    image_root: str | None = None,
+    columns: dict[str, str] | None = None,
+    split: str | None = None,
+) -> int:
+    """Draw some records as cards on one PNG: pictures, question, chain of thought, answer.
+
+    Args:
+        source: File, folder, saved data set, or name on the Hugging Face hub.
+        output: PNG to write.
+        count: How many records to draw.
+        per_row: Cards side by side.
+        seed: Which records to draw.
+        format: Format of the records, instead of finding it out.
+        task: Task of all records, by short name or class_path.
+        image_root: Folder that paths of pictures are relative to.
+        columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
+        split: The split to read.
+    """
+    if count < 1 or per_row < 1:
+        raise DataError("a sheet needs one card at least, and one card in a row")
+    if Path(output).suffix.lower() != ".png":
+        raise DataError(f"output must be a file that ends in .png, not {output}")
+    found = list(read_problems(source, format, task, image_root, columns, split))
+    faults = [one for one in found if isinstance(one, Fault)]
+    problems = [one for one in found if isinstance(one, Problem)]
+    for fault in faults:
+        print(fault)
+    if not problems:
+        return 1
+    chosen = _choose(problems, count, seed)
+    try:
+        sheet = draw_sheet(chosen, per_row)
+    except ImageFault as fault:
+        raise DataError(f"{fault}; data validate lists all faults") from None
+    with Staging() as staging:
+        staging.write(Path(output), sheet)
+    print(f"wrote {output}: {len(chosen)} of {len(problems)} records")
+    return 1 if faults else 0
+
+
+def _choose(problems: list[Problem], count: int, seed: int) -> list[Problem]:
+    """A random sample in the order of the source."""
+    chosen = random.Random(seed).sample(range(len(problems)), min(count, len(problems)))
+    return [problems[at] for at in sorted(chosen)]
