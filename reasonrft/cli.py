@@ -1,0 +1,60 @@
+"""`python -m reasonrft`: training on LightningCLI, data and scores on plain functions.
+
+Torch and Lightning are imported only where something is trained.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from reasonrft import __version__
+
+TRAINING = {
+    "fit": "train a module on a datamodule",
+    "validate": "evaluate on the validation split",
+    "test": "evaluate on the test splits",
+    "predict": "write the model's answers",
+}
+USAGE = f"""\
+usage: reasonrft COMMAND [options]
+
+Reinforcement fine-tuning for visual reasoning (Reason-RFT), version {__version__}.
+
+training, on LightningCLI (--config FILE, repeatable; later files and options win):
+{{training}}
+
+data and scores:
+  data      validate, preview or convert a data set
+  score     judge completions with a reward, a scorer or a task of your own
+
+options:
+  -h, --help  show this message; COMMAND --help shows the command's options
+  --version   show the version
+""".format(training="\n".join(f"  {name:9} {text}" for name, text in TRAINING.items()))
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command; leave by SystemExit with its exit code if that is not 0."""
+    arguments = list(sys.argv[1:] if args is None else args)
+    # A user's own classes live where the command is run, also for the installed script.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    command = arguments[0] if arguments else "--help"
+    if command in ("-h", "--help"):
+        print(USAGE, end="")
+    elif command == "--version":
+        print(__version__)
+    elif command in TRAINING:
+        from reasonrft.training import run
+
+        run(arguments)
+    elif command in ("data", "score"):
+        from reasonrft.commands import run_data, run_score
+
+        code = run_data(arguments[1:]) if command == "data" else run_score(arguments[1:])
+        if code:
+            raise SystemExit(code)
+    else:
+        commands = ", ".join([*TRAINING, "data", "score"])
+        print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
+        raise SystemExit(2)

@@ -1,0 +1,36 @@
+"""The training commands, on LightningCLI."""
+
+from collections.abc import Sequence
+
+from jsonargparse import set_parsing_settings
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningCLI
+
+import reasonrft.rewards
+import reasonrft.tasks  # noqa: F401  imported classes can be named in YAML without their module
+
+# Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
+set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+
+class ReasonRFTCLI(LightningCLI):
+    """LightningCLI whose one source of truth is the configuration."""
+
+    def _parse_ckpt_path(self) -> None:
+        """Keep a checkpoint's hyper-parameters from overriding the configuration."""
+
+
+def run(args: Sequence[str]) -> ReasonRFTCLI:
+    return ReasonRFTCLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        # Otherwise the optimizer is built before configure_model has created any parameter.
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        parser_kwargs={"parser_mode": "omegaconf+"},
+        # Without a logger it is written where the command runs: not over a config.yaml there.
+        save_config_kwargs={"overwrite": True, "config_filename": "run_config.yaml"},
+        args=list(args),
+    )
