@@ -1,20 +1,76 @@
-"""Files that appear whole or not at all."""
+"""Writing several files so that all of them appear, or none."""
 
+import filecmp
 import os
-import tempfile
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+
+from reasonrft.errors import BadInput
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write beside the target, then move into place."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+class Staging:
+    """Files are written beside their places, and moved there when all has gone well."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, Path] = {}
+        self._folders: list[Path] = []
+
+    def __enter__(self) -> "Staging":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                for place, draft in self._waiting.items():
+                    os.replace(draft, place)
+        finally:
+            self._discard()
+
+    def write(self, place: Path, content: bytes) -> None:
+        """Write a file, in the place of one that may be there."""
+        with self._draft(place).open("xb") as file:
+            file.write(content)
+
+    def add_picture(self, place: Path, picture: Path | bytes) -> None:
+        """Write or copy a picture; another picture in its place is a `BadInput`."""
+        if place in self._waiting:
+            return
+        if place.exists():
+            if not _same(place, picture):
+                raise BadInput(f"{place} is there already, and is another picture")
+        elif isinstance(picture, Path):
+            shutil.copyfile(picture, self._draft(place))
+        else:
+            self.write(place, picture)
+
+    def _draft(self, place: Path) -> Path:
+        self._make_folder(place.parent)
+        draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+        self._waiting[place] = draft
+        return draft
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.exists():
+            self._make_folder(folder.parent)
+            folder.mkdir()
+            self._folders.append(folder)
+
+    def _discard(self) -> None:
+        for draft in self._waiting.values():
+            draft.unlink(missing_ok=True)
+        for folder in reversed(self._folders):
+            with suppress(OSError):  # not empty: its files have come to stay
+                folder.rmdir()
+
+
+def _same(place: Path, picture: Path | bytes) -> bool:
+    if isinstance(picture, Path):
+        return filecmp.cmp(place, picture, shallow=False)
+    return place.read_bytes() == picture

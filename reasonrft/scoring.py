@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation import OfficialScorer, StrictScorer
-from reasonrft.files import write_atomically
+from reasonrft.files import Staging
 from reasonrft.problems import Problem
 from reasonrft.rewards import (
     AccuracyReward,
@@ -137,7 +137,8 @@ def score_file(
         lines.append(json.dumps({**row, "score": score}) + "\n")
     text = "".join(lines)
     if output:
-        write_atomically(output, text)
+        with Staging() as staging:
+            staging.write(output, text.encode())
     else:
         print(text, end="")
     return len(rows), statistics.fmean(scores)

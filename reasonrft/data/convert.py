@@ -16,7 +16,7 @@ from reasonrft.data.layouts import (
     thought_row,
 )
 from reasonrft.data.pictures import Album
-from reasonrft.data.staging import Staging
+from reasonrft.files import Staging
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Record, read_records
 from reasonrft.readers.dataset_info import INFO, read_info

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from reasonrft.data.sheet import draw_sheet
-from reasonrft.data.staging import Staging
+from reasonrft.files import Staging
 from reasonrft.images import ImageFault
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, read_problems
