@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reasonrft.data import convert
+from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, load_problems
 from tests.readers.writing import write_picture, write_records
@@ -121,7 +122,7 @@ def test_copied_pictures_make_the_output_self_contained(source, tmp_path, capsys
     assert picture == output.parent / "a.png"
     assert picture.read_bytes() == (source.parent / "a.png").read_bytes()
     write_picture(picture, "green")
-    with pytest.raises(DataError, match="is there already, and is another picture"):
+    with pytest.raises(BadInput, match="is there already, and is another picture"):
         convert(str(source), "rl", str(output), copy_images=True)
 
 
