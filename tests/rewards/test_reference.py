@@ -2,14 +2,20 @@
 
 import json
 import math
+import re
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from reasonrft.evaluation import OfficialScorer
 from reasonrft.rewards import LengthReward
 from reasonrft.rewards import reference as ref
 from reasonrft.rewards.base import Reward
 from reasonrft.scoring import reward_named
+from reasonrft.tasks.functions import Call
+from reasonrft.tasks.tags import first_answer_block
 from tests.conftest import problem
 
 # Rows that differ on purpose. All are crash semantics: the reference returns NaN for a completion
@@ -72,6 +78,57 @@ def test_stages_of_function_credit():
     assert ref.function_accuracy("change_color(2, cyan), change_color(2, cyan)", gold) == 0.25
     assert ref.exact_function_accuracy("change_color(2, red)", gold) == 0
     assert ref.penalised_function_accuracy("change_color(2, red)", gold) == -0.125
+
+
+PIECES = ["<think>", "</think>", "<answer>", "</answer>", "<summary>", "</summary>", "<caption>"]
+PIECES += ["</caption>", " ", "\n", "a", "f(", "(", "1", ",", "'", ")", "f(1, a)", "é", "</thin"]
+soup = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
+
+
+@settings(max_examples=500)
+@given(soup)
+def test_linear_searches_find_what_the_lazy_patterns_find(text):
+    block = re.search(r"<answer>(.*?)</answer>", text, re.DOTALL)
+    assert first_answer_block(text) == (block[1].strip() if block else None)
+    line = re.search(r"<answer>(.*?)</answer>", text)
+    assert OfficialScorer()._calls_text(text) == (line[1].strip() if line else text)
+    calls = re.findall(r"(\w+)\((\w+),\s*'?(\w+)'?\)", text)
+    assert [tuple(call) for call in ref.find_calls(text)] == calls
+    for function, names in [
+        (ref.think_answer_format, ("think", "answer")),
+        (ref.caption_format, ("summary", "caption", "think", "answer")),
+    ]:
+        pattern = r"\s*".join(f"<{name}>.*?</{name}>" for name in names)
+        assert function(text) == float(bool(re.fullmatch(pattern, text, re.DOTALL)))
+
+
+@given(soup.map(lambda text: f"<think>{text}</answer>"))
+def test_linear_formats_agree_where_the_ends_fit(text):
+    pattern = r"<think>.*?</think>\s*<answer>.*?</answer>"
+    assert ref.think_answer_format(text) == float(bool(re.fullmatch(pattern, text, re.DOTALL)))
+
+
+calls = st.builds(Call, st.sampled_from("fg"), st.sampled_from("012"), st.sampled_from("abc"))
+
+
+def pairwise_credit(given, gold, near, function_only):
+    """Stage by stage, every pair in order, while both of its calls are left."""
+    credit, given, gold = 0.0, list(given), list(gold)
+    keys = [(0, 1, 2), (0, 1), (0, 2), (0,)]
+    for key, worth in zip(keys, (1.0, near, near, function_only), strict=True):
+        same = [(p, s) for p in given for s in gold if all(p[i] == s[i] for i in key)]
+        for p, s in same:
+            if p in given and s in gold:
+                given.remove(p)
+                gold.remove(s)
+                credit += worth
+    return credit
+
+
+@given(st.lists(calls, unique=True), st.lists(calls, unique=True))
+def test_staged_credit_pairs_as_the_obvious_loop_does(given, gold):
+    fast = ref.staged_credit(given, gold, 0.5, 0.25)
+    assert fast == pytest.approx(pairwise_credit(given, gold, 0.5, 0.25))
 
 
 @pytest.mark.parametrize(
