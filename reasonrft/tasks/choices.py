@@ -9,9 +9,6 @@ MAX_LENGTH = 500
 _LAYOUTS = [r"\({}\)", r"{}\.", r"{}:", r"{}\)", r"{}\s*=\s"]
 _LETTERS = "ABCDEFGH"
 _LETTER = re.compile(r"\b[A-H]\b")
-_LEADING = re.compile(
-    r"(?:the )?(?:correct |final |right )?(?:answer|option|choice)(?: is| would be)?\s*:?\s*", re.I
-)
 
 
 def choices_in(question: str) -> tuple[str, ...]:
@@ -44,7 +41,6 @@ def read_choice(text: str, choices: tuple[str, ...] = ()) -> str | None:
     if len(text) > MAX_LENGTH:
         return None
     body = _plain(text)
-    body = body[match.end() :] if (match := _LEADING.match(body)) else body
     if match := re.fullmatch(r"\(?\s*([A-Ha-h])\s*[).:]*", body):
         letter = match[1].upper()
         return letter if _within(letter, choices) else None

@@ -98,6 +98,9 @@ _REPLACEMENTS = [
 ]
 _COMPILED = [(re.compile(pattern), replacement) for pattern, replacement in _REPLACEMENTS]
 _THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
+_OPENING = re.compile(
+    r"(?:the )?(?:final |correct |right )?(?:answer|option|choice)(?: is| would be)?:? (?=\S)", re.I
+)
 _LABEL = re.compile(r"(?:[^=≈\d]{1,24}[=≈]|[=≈])\s*")
 _MIXED = re.compile(r"(-?)(\d{1,9}) +(\d{1,9}) ?/ ?(\d{1,9})")
 
@@ -109,8 +112,9 @@ def normalise(text: str) -> str:
     text = " ".join(text.split())
     while text.startswith("{") and text.endswith("}") and "{" not in text[1:-1]:
         text = text[1:-1].strip()
-    if label := _LABEL.match(text):
-        text = text[label.end() :]
+    for opening in (_OPENING, _LABEL):
+        if match := opening.match(text):
+            text = text[match.end() :]
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     text = re.sub(r"(?<=[\w)}°%])\.$", "", text).strip()
     if mixed := _MIXED.fullmatch(text):

@@ -43,6 +43,8 @@ from reasonrft.tasks.numbers import numbers_agree, read_number
         ("3 objects", 3),
         ("3 spheres are left", 3),
         ("three", 3),
+        ("The answer is 3.", 3),
+        ("Answer: 3", 3),
         ("2^3", 8),
         (r"3 \times 10^{4}", 30000),
         (r"\sqrt{16}", 4),
