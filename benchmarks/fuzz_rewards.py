@@ -15,6 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from tqdm import tqdm
+
 from reasonrft.evaluation import OfficialScorer, StrictScorer
 from reasonrft.problems import Problem
 from reasonrft.rewards import (
@@ -180,11 +182,13 @@ def main() -> None:
     ]
     faults: Counter[str] = Counter()
     slowest = total = 0.0
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+    bar = tqdm(total=options.strings, unit=" strings", mininterval=5)
+    with bar, multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for found, examples, worst, seconds in pool.imap_unordered(fuzz, shares):
             faults += found
             slowest, total = max(slowest, worst), total + seconds
-            print("\n".join(examples), end="\n" if examples else "")
+            print("\n".join(examples), end="\n" if examples else "", flush=True)
+            bar.update(size)
     report = {
         "strings": options.strings,
         "checks_per_string": len(PARSERS) + len(REWARDS),
