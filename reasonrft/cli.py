@@ -24,7 +24,7 @@ training, on LightningCLI (--config FILE, repeatable; later files and options wi
 {{training}}
 
 data and scores:
-  data      validate, preview or convert a data set
+  data      validate, preview, convert or build a data set
   score     judge completions with a reward, a scorer or a task of your own
 
 options:
@@ -47,7 +47,8 @@ def main(args: Sequence[str] | None = None) -> None:
     elif command in TRAINING:
         from reasonrft.training import run
 
-        run(arguments)
+        # Lightning reads the command line itself, and starts more processes with it.
+        run(None if args is None else arguments)
     elif command in ("data", "score"):
         from reasonrft.commands import run_data, run_score
 

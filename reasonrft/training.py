@@ -20,7 +20,7 @@ class ReasonRFTCLI(LightningCLI):
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""
 
 
-def run(args: Sequence[str]) -> ReasonRFTCLI:
+def run(args: Sequence[str] | None) -> ReasonRFTCLI:
     return ReasonRFTCLI(
         LightningModule,
         LightningDataModule,
@@ -29,8 +29,8 @@ def run(args: Sequence[str]) -> ReasonRFTCLI:
         # Otherwise the optimizer is built before configure_model has created any parameter.
         auto_configure_optimizers=False,
         seed_everything_default=0,
-        parser_kwargs={"parser_mode": "omegaconf+"},
+        parser_kwargs={"parser_mode": "omegaconf+", "prog": "reasonrft"},
         # Without a logger it is written where the command runs: not over a config.yaml there.
         save_config_kwargs={"overwrite": True, "config_filename": "run_config.yaml"},
-        args=list(args),
+        args=None if args is None else list(args),
     )
