@@ -2,7 +2,8 @@
 
 import re
 
-from reasonrft.tasks.numbers import normalise, numbers_agree, read_number
+from reasonrft.tasks.numbers import numbers_agree, read_number
+from reasonrft.tasks.spelling import normalise
 
 MAX_LENGTH = 500
 

@@ -6,7 +6,8 @@ from reasonrft.problems import Problem
 from reasonrft.symbolic import expressions_agree
 from reasonrft.tasks.base import Task
 from reasonrft.tasks.choices import choices_in, read_choice
-from reasonrft.tasks.numbers import normalise, numbers_agree, read_number
+from reasonrft.tasks.numbers import numbers_agree, read_number
+from reasonrft.tasks.spelling import normalise
 
 _LETTER = re.compile(r"\(?[A-H]\)?\.?")
 _EXPRESSION = re.compile(r"[A-Za-z0-9\\{}()\[\]^_+\-*/=.,\s|<>!']*[\\^+\-*/=][^=]*")
