@@ -1,0 +1,44 @@
+"""Problems drawn from nothing: pure functions of seed, split and index."""
+
+import importlib
+import inspect
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from reasonrft.errors import BadInput
+from reasonrft.worlds.base import World
+from reasonrft.worlds.drawing.light import Blur, Compression, RandomLight, SensorNoise
+
+_WORLDS = {
+    "counting": "reasonrft.worlds.counting.CountingWorld",
+    "structure": "reasonrft.worlds.structure.StructureWorld",
+    "transformation": "reasonrft.worlds.transformation.TransformationWorld",
+}
+
+__all__ = ["Blur", "Compression", "RandomLight", "SensorNoise", "World", "make_world"]
+
+
+def make_world(task: str, preset: str | None = None, seed: int = 0, **knobs: Any) -> World:
+    """The world of a task, as one of its presets sets it, with knobs of one's own."""
+    if task not in _WORLDS:
+        raise BadInput(f"no world for task {task!r}: there are {', '.join(_WORLDS)}")
+    module, _, name = _WORLDS[task].rpartition(".")
+    cls: type[World] = getattr(importlib.import_module(module), name)
+    if preset is not None and preset not in cls.presets:
+        raise BadInput(
+            f"the {task} world has no preset {preset!r}: it has {', '.join(cls.presets)}"
+        )
+    known = [key for key in inspect.signature(cls).parameters if key != "seed"]
+    if strange := [key for key in knobs if key not in known]:
+        raise BadInput(f"the {task} world has no knob {strange[0]!r}: it has {', '.join(known)}")
+    # Lightning's parser gives knobs their types: "[3, 6]" a pair, {class_path: Blur} an effect.
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls, "world")
+    settings = {**cls.presets.get(preset or "", {}), **knobs, "seed": seed}
+    try:
+        chosen = parser.parse_object({"world": settings})
+        return parser.instantiate(chosen)["world"]
+    except (ArgumentError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise BadInput(f"the {task} world does not go with these knobs: {why}") from error

@@ -1,0 +1,1 @@
+"""Pictures of solids: camera, light, and the bytes of a file."""
