@@ -1,0 +1,86 @@
+"""Labels in every figure: readable, apart, inside the picture. Measured by points, not by boxes."""
+
+import math
+
+import pytest
+
+from reasonrft.worlds.structure import StructureWorld
+from reasonrft.worlds.structure.boxes import meets_chord, meets_ring
+from reasonrft.worlds.structure.layout import Drawing
+
+WORLDS = {
+    "plain": StructureWorld(0),
+    "tiny": StructureWorld(0, **StructureWorld.presets["tiny"]),
+    "large": StructureWorld(0, 480, 320),
+    "square": StructureWorld(0, 128, 128, small=True),
+}
+
+
+def inside(box, x: float, y: float) -> bool:
+    return box.left < x < box.right and box.top < y < box.bottom
+
+
+def points_of_lines(drawing: Drawing):
+    """Points at most half a pixel apart on every line, arc and circle."""
+    for path in drawing.paths:
+        if path.filled and path.role != "mark":
+            continue
+        for (x0, y0), (x1, y1) in zip(path.points, path.points[1:], strict=False):
+            steps = max(1, math.ceil(2 * math.hypot(x1 - x0, y1 - y0)))
+            for step in range(steps + 1):
+                yield x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
+    for (x, y), radius, _, filled in drawing.circles:
+        if not filled:
+            steps = math.ceil(4 * math.pi * radius)
+            for step in range(steps):
+                turn = 2 * math.pi * step / steps
+                yield x + radius * math.cos(turn), y + radius * math.sin(turn)
+
+
+@pytest.mark.parametrize("split", ["train", "ood"])
+@pytest.mark.parametrize("name", WORLDS)
+def test_labels_are_clear_of_lines_of_each_other_and_of_the_edge(name, split):
+    world = WORLDS[name]
+    for index in range(40):
+        _, drawing, _ = world.compose(split, index)
+        width, height = drawing.size
+        for box in drawing.boxes:
+            assert 0 <= box.left < box.right <= width and 0 <= box.top < box.bottom <= height
+            assert not any(inside(box, x, y) for x, y in points_of_lines(drawing)), box.text
+        for number, box in enumerate(drawing.boxes):
+            for other in drawing.boxes[:number]:
+                apart = (
+                    box.left >= other.right
+                    or other.left >= box.right
+                    or box.top >= other.bottom
+                    or other.top >= box.bottom
+                )
+                assert apart, (box.text, other.text)
+
+
+def test_a_segment_meets_a_box_only_where_it_passes_through():
+    box = (2.0, 2.0, 6.0, 4.0)
+    assert meets_chord(box, (0, 0), (8, 6))
+    assert meets_chord(box, (3, 3), (3, 3))
+    assert meets_chord(box, (0, 2), (8, 2))
+    assert not meets_chord(box, (0, 0), (1, 1))
+    assert not meets_chord(box, (0, 3), (3, 7))
+    assert not meets_chord(box, (7, 0), (7, 9))
+
+
+def test_a_circle_meets_a_box_only_with_its_outline():
+    assert meets_ring((-1, -1, 1, 1), (3, 0), 2.5)
+    assert not meets_ring((-1, -1, 1, 1), (0, 0), 5)
+    assert not meets_ring((-1, -1, 1, 1), (9, 0), 5)
+
+
+def test_labels_stand_near_what_they_name():
+    world = WORLDS["plain"]
+    for index in range(60):
+        form, drawing, _ = world.compose("ood", index)
+        reach = 4 * drawing.cap
+        for label, box in zip(form.puzzle.figure.labels, drawing.boxes, strict=True):
+            assert label.text == box.text
+            x, y = box.center
+            spots = points_of_lines(drawing)
+            assert min(math.hypot(x - px, y - py) for px, py in spots) < reach
