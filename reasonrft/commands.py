@@ -16,13 +16,14 @@ from reasonrft.scoring import class_for, score_file
 
 
 def run_data(args: Sequence[str]) -> int:
-    """`data validate|preview|convert`; returns the exit code."""
-    from reasonrft.data import convert, preview, validate
+    """`data validate|preview|convert|build`; returns the exit code."""
+    from reasonrft.data import build, convert, preview, validate
 
     functions: dict[str, Callable[..., int]] = {
         "validate": validate,
         "preview": preview,
         "convert": convert,
+        "build": build,
     }
     parser = ArgumentParser(prog="reasonrft data", description="Look after a data set.")
     commands = parser.add_subcommands(dest="command")
@@ -33,21 +34,21 @@ def run_data(args: Sequence[str]) -> int:
 
 
 def _parser_of(function: Callable[..., int]) -> ArgumentParser:
-    """Options as a function's signature and docstring have them, its first argument positional."""
+    """Options as a function's signature and docstring have them; `source` needs no flag."""
     described = docstring_parser.parse(function.__doc__ or "")
     helps = {param.arg_name: param.description for param in described.params}
     types = get_type_hints(function)
     parser = ArgumentParser(description=_summary(function))
-    for index, parameter in enumerate(inspect.signature(function).parameters.values()):
+    for parameter in inspect.signature(function).parameters.values():
         name = parameter.name
-        flag = name if index == 0 else "--" + name.replace("_", "-")
+        flag = name if name == "source" else "--" + name.replace("_", "-")
         options: dict[str, Any] = {"help": helps[name]}
         if types[name] is bool:
             options |= {"action": "store_true"}
         elif parameter.default is not parameter.empty:
             options |= {"type": types[name], "default": parameter.default}
         else:
-            options |= {"type": types[name], **({"required": True} if index else {})}
+            options |= {"type": types[name], **({"required": True} if flag != name else {})}
         parser.add_argument(flag, **options)
     return parser
 

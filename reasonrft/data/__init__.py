@@ -1,7 +1,8 @@
-"""Looking after data sets: check them, convert them, look at them."""
+"""Looking after data sets: check them, convert them, look at them, draw new ones."""
 
+from reasonrft.data.build import build
 from reasonrft.data.convert import convert
 from reasonrft.data.preview import preview
 from reasonrft.data.validate import validate
 
-__all__ = ["convert", "preview", "validate"]
+__all__ = ["build", "convert", "preview", "validate"]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from reasonrft.problems import IMAGE_TAG, Problem
-from reasonrft.tasks import TASKS, Task
+from reasonrft.tasks import TASKS, Task, find_task
 from reasonrft.tasks.tags import write_response
 
 Row = dict[str, Any]
@@ -31,6 +31,13 @@ def reinforcement_row(problem: Problem, images: list[str], task: Task) -> Row:
         row["image"] = images[0] if len(images) == 1 else images
     row |= {"problem": problem.question, "solution": problem.answer, "answer": problem.answer}
     return row | _rest(problem, _OWN_KEYS)
+
+
+def meta_row(problem: Problem, images: list[str], unsaid: tuple[str, ...]) -> Row:
+    """The release's meta record, with its chain of thought; some of meta may stay unsaid."""
+    row = reinforcement_row(problem, images, find_task(problem.task))
+    row = {key: value for key, value in row.items() if key not in ("solution", *unsaid)}
+    return row | {"cot": problem.cot}
 
 
 def sharegpt_row(problem: Problem, images: list[str], task: Task) -> Row:

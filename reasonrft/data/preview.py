@@ -8,6 +8,7 @@ from reasonrft.files import Staging
 from reasonrft.images import ImageFault
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, read_problems
+from reasonrft.worlds import make_world
 
 
 def preview(
@@ -25,11 +26,12 @@ def preview(
     """Draw some records as cards on one PNG: pictures, question, chain of thought, answer.
 
     Args:
-        source: File, folder, saved data set, or name on the Hugging Face hub.
+        source: File, folder, saved data set, name on the Hugging Face hub, or a generated world:
+            world:TASK or world:TASK:PRESET, with --split.
         output: PNG to write.
         count: How many records to draw.
         per_row: Cards side by side.
-        seed: Which records to draw.
+        seed: Which records to draw, or the seed of a world.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
         image_root: Folder that paths of pictures are relative to.
@@ -40,6 +42,9 @@ def preview(
         raise DataError("a sheet needs one card at least, and one card in a row")
     if Path(output).suffix.lower() != ".png":
         raise DataError(f"output must be a file that ends in .png, not {output}")
+    if source.startswith("world:"):
+        problems = _drawn(source, split or "id", count, seed)
+        return _write(problems, len(problems), output, per_row)
     found = list(read_problems(source, format, task, image_root, columns, split))
     faults = [one for one in found if isinstance(one, Fault)]
     problems = [one for one in found if isinstance(one, Problem)]
@@ -47,15 +52,30 @@ def preview(
         print(fault)
     if not problems:
         return 1
-    chosen = _choose(problems, count, seed)
+    _write(_choose(problems, count, seed), len(problems), output, per_row)
+    return 1 if faults else 0
+
+
+def _write(chosen: list[Problem], of: int, output: str, per_row: int) -> int:
     try:
         sheet = draw_sheet(chosen, per_row)
     except ImageFault as fault:
         raise DataError(f"{fault}; data validate lists all faults") from None
     with Staging() as staging:
         staging.write(Path(output), sheet)
-    print(f"wrote {output}: {len(chosen)} of {len(problems)} records")
-    return 1 if faults else 0
+    print(f"wrote {output}: {len(chosen)} of {of} records")
+    return 0
+
+
+def _drawn(source: str, split: str, count: int, seed: int) -> list[Problem]:
+    """The first problems of a generated world."""
+    _, task, *preset = source.split(":")
+    world = make_world(task, ":".join(preset) or None, seed)
+    if split not in world.splits:
+        raise DataError(
+            f"the {task} world has no split {split!r}: it has {', '.join(world.splits)}"
+        )
+    return [world.problem(split, index) for index in range(count)]
 
 
 def _choose(problems: list[Problem], count: int, seed: int) -> list[Problem]:

@@ -1,0 +1,186 @@
+"""`data build`: draw a world's problems into the release's layout, with several processes.
+
+Problems are drawn in parts. A finished part leaves a file behind, so that a build that was killed
+goes on with the parts that are missing; the problems are pure functions of their index, so the
+result is the same to the byte.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from reasonrft.data.layouts import meta_row
+from reasonrft.errors import BadInput
+from reasonrft.files import Staging
+from reasonrft.worlds import World, make_world
+
+PART = 50
+"""Problems in a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which problems to draw."""
+
+    task: str
+    split: str
+    size: int
+    seed: int = 0
+    preset: str | None = None
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}-{self.split}"
+
+    def world(self) -> World:
+        return make_world(self.task, self.preset, self.seed, **self.knobs)
+
+
+def build(
+    task: str,
+    split: str,
+    size: int,
+    output: str,
+    seed: int = 0,
+    preset: str | None = None,
+    knobs: dict[str, Any] | None = None,
+    workers: int | None = None,
+) -> int:
+    """Draw problems of a generated world: a JSON file with its pictures; goes on where it stopped.
+
+    Args:
+        task: World to draw: counting, structure or transformation.
+        split: train, val, id, or an ood split of the task.
+        size: How many problems.
+        output: Folder to write to.
+        seed: Another seed is another data set.
+        preset: Named setting of the world's knobs, such as tiny.
+        knobs: Single knobs of the world, over the preset: --knobs.width 240.
+        workers: How many processes draw; as many as there are cores if not given.
+    """
+    plan = Plan(task, split, size, seed, preset, knobs or {})
+    world = plan.world()
+    if split not in world.splits:
+        raise BadInput(f"the {task} world has no split {split!r}: it has {', '.join(world.splits)}")
+    if size < 1 or (workers is not None and workers < 1):
+        raise BadInput("size and workers must be at least 1")
+    home = Path(output)
+    if _begin(plan, home):
+        _draw_missing(plan, home, workers or os.cpu_count() or 1)
+        _finish(plan, home)
+    print(f"{home / plan.name}.json: {size} problems")
+    return 0
+
+
+def _parts(plan: Plan, home: Path) -> Path:
+    return home / ".build" / plan.name
+
+
+def _begin(plan: Plan, home: Path) -> bool:
+    """Whether there is anything left to do; refuses a folder that holds another build."""
+    told = json.dumps(asdict(plan), indent=1, sort_keys=True).encode()
+    mark = home / ".build" / f"{plan.name}.json"
+    done = (home / f"{plan.name}.json").exists()
+    if done and not mark.exists():
+        raise BadInput(f"{home / plan.name}.json is there already and was not built here")
+    if mark.exists() and mark.read_bytes() != told:
+        raise BadInput(
+            f"{home} holds {plan.name} with other settings ({mark}): choose another folder, "
+            f"or delete {mark.name} and {plan.name}.json"
+        )
+    if not done:
+        for draft in home.glob("**/.*.tmp"):  # what a killed build was writing
+            draft.unlink(missing_ok=True)
+        with Staging() as staging:
+            staging.write(mark, told)
+    return not done
+
+
+def _draw_missing(plan: Plan, home: Path, workers: int) -> None:
+    starts = range(0, plan.size, PART)
+    missing = [start for start in starts if not _part_file(plan, home, start).exists()]
+    there = plan.size - sum(min(PART, plan.size - start) for start in missing)
+    bar = tqdm(total=plan.size, initial=there, unit=" problems", disable=not sys.stderr.isatty())
+    context = multiprocessing.get_context("spawn")
+    with bar, context.Pool(min(workers, len(missing) or 1), _watch_parent, (os.getpid(),)) as pool:
+        for count in pool.imap_unordered(_draw_part, [(plan, home, start) for start in missing]):
+            bar.update(count)
+
+
+def _watch_parent(parent: int) -> None:
+    """End with the build, also where it was killed and could not say so."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _part_file(plan: Plan, home: Path, start: int) -> Path:
+    return _parts(plan, home) / f"{start:08d}.json"
+
+
+def _draw_part(part: tuple[Plan, Path, int]) -> int:
+    """Draw one part: its pictures first, and last the file that says it is there."""
+    plan, home, start = part
+    world = plan.world()
+    rows, evidence = [], []
+    indices = range(start, min(start + PART, plan.size))
+    with Staging() as staging:
+        for index in indices:
+            problem = world.problem(plan.split, index)
+            names = _picture_names(plan, index, len(problem.images))
+            for name, image in zip(names, problem.images, strict=True):
+                if not isinstance(image, bytes):
+                    raise TypeError("a world's pictures must be bytes")
+                staging.write(home / name, image)
+            known = world.evidence(problem, names)
+            rows.append(meta_row(problem, names, () if known is None else world.evidence_keys))
+            evidence += [known] if known is not None else []
+    with Staging() as staging:
+        content = json.dumps({"rows": rows, "evidence": evidence})
+        staging.write(_part_file(plan, home, start), content.encode())
+    return len(indices)
+
+
+def _picture_names(plan: Plan, index: int, count: int) -> list[str]:
+    # Scenes are found again by the stems of their pictures, so that these must differ by split.
+    stem = f"images/{plan.name}/{plan.name}-{index:06d}"
+    return [f"{stem}.png"] if count == 1 else [f"{stem}-{at}.png" for at in range(count)]
+
+
+def _finish(plan: Plan, home: Path) -> None:
+    """Join the parts; they are deleted when the whole is in its place."""
+    rows: list[Any] = []
+    evidence: list[Any] = []
+    for start in range(0, plan.size, PART):
+        part = json.loads(_part_file(plan, home, start).read_bytes())
+        rows += part["rows"]
+        evidence += part["evidence"]
+    with Staging() as staging:
+        if evidence:
+            kind = "scenes" if "objects" in evidence[0] else "states"
+            told = {"scenes": evidence} if kind == "scenes" else evidence
+            staging.write(home / f"{plan.name}-{kind}.json", _lines(told))
+        staging.write(home / f"{plan.name}.json", _lines(rows))
+    shutil.rmtree(_parts(plan, home))
+
+
+def _lines(content: Any) -> bytes:
+    """JSON with one record per line."""
+    if isinstance(content, dict):
+        return b'{"scenes": ' + _lines(content["scenes"]).rstrip() + b"}\n"
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in content)
+    return f"[\n{rows}\n]\n".encode()
