@@ -28,7 +28,6 @@ class Circle:
     center: Point
     radius: float
     role: str = "line"
-    weight: float = 1.0
     filled: bool = False
 
 
@@ -61,28 +60,27 @@ class Figure:
     """Fill the picture both ways, as tables do, instead of keeping shapes true."""
     room: tuple[Point, ...] = ()
     """Points that the picture must hold besides the shapes."""
-    paths: list[Path] = field(default_factory=list)
-    circles: list[Circle] = field(default_factory=list)
+    shapes: list[Path | Circle] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
 
     def line(
         self, *points: Point, role: str = "line", weight: float = 1, dashed: bool = False
     ) -> None:
-        self.paths.append(Path(points, role, weight, dashed))
+        self.shapes.append(Path(points, role, weight, dashed))
 
     def polygon(self, *points: Point, fill: str = "fill0", outline: bool = True) -> None:
-        self.paths.append(Path(points, fill, filled=True))
+        self.shapes.append(Path(points, fill, filled=True))
         if outline:
             self.line(*points, points[0])
 
     def circle(self, center: Point, radius: float, fill: str = "") -> None:
         if fill:
             self.disc(center, radius, fill)
-        self.circles.append(Circle(center, radius))
+        self.shapes.append(Circle(center, radius))
 
     def disc(self, center: Point, radius: float, role: str = "text") -> None:
-        self.circles.append(Circle(center, radius, role, filled=True))
+        self.shapes.append(Circle(center, radius, role, filled=True))
 
     def mark(
         self, kind: Literal["right", "arc", "tick", "arrow", "dot"], *points: Point, count: int = 1
@@ -115,9 +113,12 @@ class Figure:
 
     def extent(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of all shapes."""
-        points = [*self.room, *(point for path in self.paths for point in path.points)]
-        for circle in self.circles:
-            (x, y), radius = circle.center, circle.radius
-            points += [(x - radius, y - radius), (x + radius, y + radius)]
+        points = list(self.room)
+        for shape in self.shapes:
+            if isinstance(shape, Path):
+                points += shape.points
+            else:
+                (x, y), radius = shape.center, shape.radius
+                points += [(x - radius, y - radius), (x + radius, y + radius)]
         xs, ys = [x for x, _ in points], [y for _, y in points]
         return min(xs), min(ys), max(xs), max(ys)

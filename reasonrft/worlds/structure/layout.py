@@ -1,10 +1,11 @@
 """From a figure to pixels: where shapes, marks and labels lie in a picture of a given size."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from reasonrft.worlds.structure.boxes import Box, Obstacles
-from reasonrft.worlds.structure.figure import Figure, Path
+from reasonrft.worlds.structure.figure import Circle, Figure, Path
 from reasonrft.worlds.structure.labels import place_labels
 from reasonrft.worlds.structure.marks import draw_mark
 from reasonrft.worlds.structure.plane import Point, snap
@@ -15,10 +16,8 @@ from reasonrft.worlds.structure.themes import Theme
 class Drawing:
     """A figure with all places decided, in pixels with y down."""
 
-    paths: tuple[Path, ...]
-    circles: tuple[tuple[Point, float, str, bool], ...]
+    shapes: tuple[Path | Circle, ...]
     boxes: tuple[Box, ...]
-    obstacles: Obstacles
     cap: float
     line: float
     size: tuple[int, int]
@@ -60,28 +59,29 @@ def _try(
 ) -> Drawing | None:
     place = Mapping(figure, width, height, margin)
     line = max(1.0, 0.0075 * math.sqrt(width * height)) * theme.weight
-    paths = [_moved(path, place) for path in figure.paths]
-    circles = tuple(
-        (place(circle.center), snap(circle.radius * place.sx), circle.role, circle.filled)
-        for circle in figure.circles
-    )
+    shapes: list[Path | Circle] = [_moved(shape, place) for shape in figure.shapes]
     for mark in figure.marks:
-        paths += draw_mark(mark, [place(point) for point in mark.points], cap)
-    chords = [
-        chord
-        for path in paths
-        if not path.filled or path.role == "mark"
-        for chord in zip(path.points, path.points[1:], strict=False)
-    ]
-    rings = [(center, radius) for center, radius, _, filled in circles if not filled]
-    obstacles = Obstacles(chords, rings, line / 2 + 1.0, (width, height))
+        shapes += draw_mark(mark, [place(point) for point in mark.points], cap)
+    obstacles = _obstacles(shapes, line / 2 + 1.0, (width, height))
     wanted = [(label, [place(point) for point in label.points]) for label in figure.labels]
     boxes = place_labels(wanted, obstacles, cap)
     if boxes is None:
         return None
-    return Drawing(tuple(paths), circles, tuple(boxes), obstacles, cap, line, (width, height))
+    return Drawing(tuple(shapes), tuple(boxes), cap, line, (width, height))
 
 
-def _moved(path: Path, place: Mapping) -> Path:
-    points = tuple(place(point) for point in path.points)
-    return Path(points, path.role, path.weight, path.dashed, path.filled)
+def _moved(shape: Path | Circle, place: Mapping) -> Path | Circle:
+    if isinstance(shape, Path):
+        return replace(shape, points=tuple(place(point) for point in shape.points))
+    return replace(shape, center=place(shape.center), radius=snap(shape.radius * place.sx))
+
+
+def _obstacles(shapes: list[Path | Circle], clearance: float, size: tuple[int, int]) -> Obstacles:
+    """All that is drawn as a line, and marks; areas may be written on."""
+    chords, rings = [], []
+    for shape in shapes:
+        if isinstance(shape, Path) and (not shape.filled or shape.role == "mark"):
+            chords += list(pairwise(shape.points))
+        elif isinstance(shape, Circle) and not shape.filled:
+            rings.append((shape.center, shape.radius))
+    return Obstacles(chords, rings, clearance, size)

@@ -17,14 +17,13 @@ from reasonrft.worlds.structure.themes import Theme
 def render(drawing: Drawing, theme: Theme) -> npt.NDArray[np.uint8]:
     """The picture, (H, W, 3)."""
     canvas = Canvas(*drawing.size, theme.ground)
-    for center, radius, role, filled in drawing.circles:
-        if filled:
-            canvas.disc(center, radius, theme.color(role))
-    for path in drawing.paths:
-        _draw_path(canvas, path, drawing.line, theme)
-    for center, radius, role, filled in drawing.circles:
-        if not filled:
-            canvas.ring(center, radius, drawing.line, theme.color(role))
+    for shape in drawing.shapes:
+        if isinstance(shape, Path):
+            _draw_path(canvas, shape, drawing.line, theme)
+        elif shape.filled:
+            canvas.disc(shape.center, shape.radius, theme.color(shape.role))
+        else:
+            canvas.ring(shape.center, shape.radius, drawing.line, theme.color(shape.role))
     for box in drawing.boxes:
         _draw_text(canvas, box, theme)
     return canvas.pixels()

@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from reasonrft.worlds.structure import StructureWorld
 from reasonrft.worlds.structure.boxes import meets_chord, meets_ring
+from reasonrft.worlds.structure.figure import Circle
 from reasonrft.worlds.structure.layout import Drawing
+from reasonrft.worlds.structure.painting import render
 
 WORLDS = {
     "plain": StructureWorld(0),
@@ -22,19 +25,20 @@ def inside(box, x: float, y: float) -> bool:
 
 def points_of_lines(drawing: Drawing):
     """Points at most half a pixel apart on every line, arc and circle."""
-    for path in drawing.paths:
-        if path.filled and path.role != "mark":
+    for shape in drawing.shapes:
+        if shape.filled and shape.role != "mark":
             continue
-        for (x0, y0), (x1, y1) in zip(path.points, path.points[1:], strict=False):
-            steps = max(1, math.ceil(2 * math.hypot(x1 - x0, y1 - y0)))
-            for step in range(steps + 1):
-                yield x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
-    for (x, y), radius, _, filled in drawing.circles:
-        if not filled:
+        if isinstance(shape, Circle):
+            (x, y), radius = shape.center, shape.radius
             steps = math.ceil(4 * math.pi * radius)
             for step in range(steps):
                 turn = 2 * math.pi * step / steps
                 yield x + radius * math.cos(turn), y + radius * math.sin(turn)
+            continue
+        for (x0, y0), (x1, y1) in zip(shape.points, shape.points[1:], strict=False):
+            steps = max(1, math.ceil(2 * math.hypot(x1 - x0, y1 - y0)))
+            for step in range(steps + 1):
+                yield x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
 
 
 @pytest.mark.parametrize("split", ["train", "ood"])
@@ -84,3 +88,32 @@ def test_labels_stand_near_what_they_name():
             x, y = box.center
             spots = points_of_lines(drawing)
             assert min(math.hypot(x - px, y - py) for px, py in spots) < reach
+
+
+@pytest.mark.parametrize("split", ["train", "ood"])
+def test_nothing_is_painted_over_labels_and_discs(split):
+    world = WORLDS["plain"]
+    for index in range(60):
+        _, drawing, theme = world.compose(split, index)
+        pixels = render(drawing, theme).astype(int)
+        for box in drawing.boxes:
+            area = pixels[box.top : box.bottom, box.left : box.right]
+            dark = np.abs(area - theme.color(box.role)).sum(axis=2) < 350
+            assert dark.sum() >= 3, box.text
+        for shape in drawing.shapes:
+            if isinstance(shape, Circle) and shape.role == "text":
+                x, y = shape.center
+                assert np.abs(pixels[int(y), int(x)] - theme.color("text")).sum() < 60
+
+
+def test_dice_show_their_pips():
+    world = StructureWorld(0, topologies=("opposite_face",))
+    found = 0
+    for index in range(20):
+        form, drawing, _ = world.compose("train", index)
+        pips = sum(isinstance(shape, Circle) for shape in drawing.shapes)
+        faces = [face for view in form.puzzle.state["views"] for face in view]
+        assert pips == (0 if drawing.boxes else sum(faces))
+        assert drawing.boxes == () or [box.text for box in drawing.boxes] == list(map(str, faces))
+        found += pips > 0
+    assert found > 5
