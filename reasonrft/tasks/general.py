@@ -9,6 +9,7 @@ from reasonrft.tasks.choices import choices_in, read_choice
 from reasonrft.tasks.numbers import numbers_agree, read_number
 from reasonrft.tasks.spelling import normalise
 
+MAX_LENGTH = 2_000
 _LETTER = re.compile(r"\(?[A-H]\)?\.?")
 _EXPRESSION = re.compile(r"[A-Za-z0-9\\{}()\[\]^_+\-*/=.,\s|<>!']*[\\^+\-*/=][^=]*")
 
@@ -21,6 +22,8 @@ class GeneralTask(Task):
     def agrees(self, answer: str, problem: Problem) -> bool:
         options = problem.choices or choices_in(problem.question)
         gold = problem.answer.strip()
+        if len(answer) > MAX_LENGTH:
+            return answer == gold
         if _LETTER.fullmatch(gold):
             return read_choice(answer, options) == read_choice(gold)
         if (number := read_number(gold)) is not None:
