@@ -171,5 +171,5 @@ def _count(
         facts=tuple(Fact(name, str(number), name, (), True) for name, number in seen.items()),
         asked=(f"count {shape}s",),
         mistakes=tuple(map(whole, mistakes)),
-        state={"segments": segments},
+        state={"segments": segments, "shaded": [list(cell) for cell in shaded]},
     )
