@@ -7,7 +7,7 @@ from reasonrft.tasks.spelling import normalise
 
 MAX_LENGTH = 500
 
-_LAYOUTS = [r"\({}\)", r"{}\.", r"{}:", r"{}\)", r"{}\s*=\s"]
+_LAYOUTS = [r"\({}\)", r"{}\.", r"{}:", r"{}\)"]
 _LETTERS = "ABCDEFGH"
 _LETTER = re.compile(r"\b[A-H]\b")
 

@@ -18,6 +18,7 @@ DIE = ("1", "2", "3", "6")
         ("BC?\nChoices: A: 2.4 B: 3.0 C: 3.2 D: 5.0", ("2.4", "3.0", "3.2", "5.0")),
         ("m?\nChoices:\nA. 28\nB. 71", ("28", "71")),
         ("Angle B is 30. Find x.", ()),
+        ("Given ∠A = 40° and ∠B = 60°, find ∠C.", ()),
     ],
 )
 def test_options_are_found(question, choices):

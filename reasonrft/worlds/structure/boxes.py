@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from reasonrft.worlds.structure.plane import Point
+from reasonrft.worlds.structure.plane import Point, distance_to_chord, length, mix
 
+Chord = tuple[Point, Point]
 Edges = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
@@ -31,10 +32,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Obstacles:
-    """What labels must stay clear of: chords, circles, and the picture's edge."""
+    """What labels must stay clear of: chords, circles, marks, and the picture's edge."""
 
-    chords: list[tuple[Point, Point]]
+    chords: list[Chord]
     rings: list[tuple[Point, float]]
+    marks: list[Chord]
     clearance: float
     size: tuple[int, int]
 
@@ -48,8 +50,15 @@ class Obstacles:
             box.right + self.clearance,
             box.bottom + self.clearance,
         )
-        return not any(meets_chord(edges, *chord) for chord in self.chords) and not any(
-            meets_ring(edges, *ring) for ring in self.rings
+        return not any(
+            meets_chord(edges, *chord) for chord in [*self.chords, *self.marks]
+        ) and not any(meets_ring(edges, *ring) for ring in self.rings)
+
+    def between(self, place: Point, target: Point) -> bool:
+        """Whether a line lies between a label and what it names, so that it seems to name that."""
+        near = mix(place, target, 0.85)
+        return any(crosses(place, near, *chord) for chord in self.chords) or any(
+            crosses_ring(place, near, *ring) for ring in self.rings
         )
 
 
@@ -78,6 +87,21 @@ def meets_ring(edges: Edges, center: Point, radius: float) -> bool:
     far_x, far_y = max(abs(left - x), abs(right - x)), max(abs(top - y), abs(bottom - y))
     square = radius * radius
     return near_x * near_x + near_y * near_y <= square <= far_x * far_x + far_y * far_y
+
+
+def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether two segments cross."""
+    return _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
+
+
+def _turn(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def crosses_ring(a: Point, b: Point, center: Point, radius: float) -> bool:
+    """Whether a segment crosses a circle's outline."""
+    outermost = max(length(a, center), length(b, center))
+    return distance_to_chord(center, a, b) < radius < outermost
 
 
 def overlap(box: Box, other: Box, gap: int) -> bool:

@@ -10,7 +10,7 @@ from reasonrft.worlds.structure.boxes import Box, Obstacles, overlap
 from reasonrft.worlds.structure.candidates import candidates
 from reasonrft.worlds.structure.figure import Label
 from reasonrft.worlds.structure.glyphs import rise_and_drop, text_width
-from reasonrft.worlds.structure.plane import Point, length
+from reasonrft.worlds.structure.plane import Point, length, nearest_on
 
 TRIES = 8
 ORDER = ["fixed", "angle", "arc", "segment", "point"]
@@ -60,6 +60,7 @@ def _first_free(
             obstacles.free(box)
             and not any(overlap(box, other, gap) for other in placed.values())
             and (label.kind == "fixed" or _nearest(box, anchors[index], rivals))
+            and not obstacles.between(box.center, _named_place(label, points, box.center))
         ):
             return box
     return None
@@ -70,6 +71,13 @@ def anchor(label: Label, points: list[Point]) -> Point:
     if label.kind == "segment":
         return (points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2
     return points[1] if label.kind in ("angle", "arc") else points[0]
+
+
+def _named_place(label: Label, points: list[Point], place: Point) -> Point:
+    """The point of what a label names that it stands beside."""
+    if label.kind == "segment":
+        return nearest_on(place, points[0], points[1])
+    return anchor(label, points)
 
 
 def _nearest(box: Box, own: Point, rivals: list[Point]) -> bool:

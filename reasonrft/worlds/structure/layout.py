@@ -20,6 +20,7 @@ class Drawing:
     boxes: tuple[Box, ...]
     cap: float
     line: float
+    margin: float
     size: tuple[int, int]
 
 
@@ -67,7 +68,7 @@ def _try(
     boxes = place_labels(wanted, obstacles, cap)
     if boxes is None:
         return None
-    return Drawing(tuple(shapes), tuple(boxes), cap, line, (width, height))
+    return Drawing(tuple(shapes), tuple(boxes), cap, line, margin, (width, height))
 
 
 def _moved(shape: Path | Circle, place: Mapping) -> Path | Circle:
@@ -78,10 +79,12 @@ def _moved(shape: Path | Circle, place: Mapping) -> Path | Circle:
 
 def _obstacles(shapes: list[Path | Circle], clearance: float, size: tuple[int, int]) -> Obstacles:
     """All that is drawn as a line, and marks; areas may be written on."""
-    chords, rings = [], []
+    chords, rings, marks = [], [], []
     for shape in shapes:
-        if isinstance(shape, Path) and (not shape.filled or shape.role == "mark"):
+        if isinstance(shape, Circle):
+            rings += [] if shape.filled else [(shape.center, shape.radius)]
+        elif shape.role == "mark":
+            marks += list(pairwise(shape.points))
+        elif not shape.filled:
             chords += list(pairwise(shape.points))
-        elif isinstance(shape, Circle) and not shape.filled:
-            rings.append((shape.center, shape.radius))
-    return Obstacles(chords, rings, clearance, size)
+    return Obstacles(chords, rings, marks, clearance, size)

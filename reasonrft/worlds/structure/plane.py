@@ -49,11 +49,16 @@ def dot(a: Point, b: Point) -> float:
     return a[0] * b[0] + a[1] * b[1]
 
 
-def distance_to_chord(point: Point, start: Point, end: Point) -> float:
+def nearest_on(point: Point, start: Point, end: Point) -> Point:
+    """The point of a segment that is nearest to a given one."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     square = dx * dx + dy * dy or 1.0
     t = min(max(((point[0] - start[0]) * dx + (point[1] - start[1]) * dy) / square, 0.0), 1.0)
-    return length(point, (start[0] + t * dx, start[1] + t * dy))
+    return start[0] + t * dx, start[1] + t * dy
+
+
+def distance_to_chord(point: Point, start: Point, end: Point) -> float:
+    return length(point, nearest_on(point, start, end))
 
 
 def crossing(a: Point, b: Point, c: Point, d: Point) -> Point:

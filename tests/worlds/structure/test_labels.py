@@ -1,6 +1,7 @@
 """Labels in every figure: readable, apart, inside the picture. Measured by points, not by boxes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from reasonrft.worlds.structure import StructureWorld
 from reasonrft.worlds.structure.boxes import meets_chord, meets_ring
 from reasonrft.worlds.structure.figure import Circle
-from reasonrft.worlds.structure.layout import Drawing
+from reasonrft.worlds.structure.layout import Drawing, Mapping
 from reasonrft.worlds.structure.painting import render
 
 WORLDS = {
@@ -80,7 +81,7 @@ def test_a_circle_meets_a_box_only_with_its_outline():
 
 def test_labels_stand_near_what_they_name():
     world = WORLDS["plain"]
-    for index in range(60):
+    for index in range(40):
         form, drawing, _ = world.compose("ood", index)
         reach = 4 * drawing.cap
         for label, box in zip(form.puzzle.figure.labels, drawing.boxes, strict=True):
@@ -93,7 +94,7 @@ def test_labels_stand_near_what_they_name():
 @pytest.mark.parametrize("split", ["train", "ood"])
 def test_nothing_is_painted_over_labels_and_discs(split):
     world = WORLDS["plain"]
-    for index in range(60):
+    for index in range(40):
         _, drawing, theme = world.compose(split, index)
         pixels = render(drawing, theme).astype(int)
         for box in drawing.boxes:
@@ -117,3 +118,21 @@ def test_dice_show_their_pips():
         assert drawing.boxes == () or [box.text for box in drawing.boxes] == list(map(str, faces))
         found += pips > 0
     assert found > 5
+
+
+@pytest.mark.parametrize("name", ["plain", "tiny"])
+def test_no_line_runs_between_an_angle_and_its_label(name):
+    for index in range(40):
+        form, drawing, _ = WORLDS[name].compose("ood", index)
+        lines = [shape for shape in drawing.shapes if shape.role != "mark" and not shape.filled]
+        bare = replace(drawing, shapes=tuple(lines))
+        place = Mapping(form.puzzle.figure, *drawing.size, drawing.margin)
+        for label, box in zip(form.puzzle.figure.labels, drawing.boxes, strict=True):
+            if label.kind != "angle":
+                continue
+            (x, y), (vx, vy) = box.center, place(label.points[1])
+            for px, py in points_of_lines(bare):
+                along = ((px - x) * (vx - x) + (py - y) * (vy - y)) / math.dist((x, y), (vx, vy))
+                across = math.dist((px, py), (x, y)) ** 2 - along**2
+                inside = 0 < along < 0.8 * math.dist((x, y), (vx, vy))
+                assert not (inside and across < 0.1), label.text
