@@ -1,5 +1,6 @@
 """Problems drawn from nothing: pure functions of seed, split and index."""
 
+import copy
 import importlib
 import inspect
 from typing import Any
@@ -35,7 +36,8 @@ def make_world(task: str, preset: str | None = None, seed: int = 0, **knobs: Any
     # Lightning's parser gives knobs their types: "[3, 6]" a pair, {class_path: Blur} an effect.
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, "world")
-    settings = {**cls.presets.get(preset or "", {}), **knobs, "seed": seed}
+    # The parser writes into what it is given.
+    settings = copy.deepcopy({**cls.presets.get(preset or "", {}), **knobs, "seed": seed})
     try:
         chosen = parser.parse_object({"world": settings})
         return parser.instantiate(chosen)["world"]

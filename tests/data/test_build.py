@@ -99,6 +99,16 @@ def test_the_other_worlds_are_built_too(task, tmp_path, capsys):
     assert report["agreed"] == report["rederived"] == (3 if task == "transformation" else 0)
 
 
+def test_knobs_on_the_command_line(tmp_path):
+    arguments = ["--task", "transformation", "--split", "id", "--size", "2", "--preset", "tiny"]
+    arguments += ["--knobs.steps", "[1, 1]", "--knobs.light", "[{class_path: RandomLight}]"]
+    main(["data", "build", *arguments, "--output", str(tmp_path), "--workers", "1"])
+    assert [problem.meta["level"] for problem in load_problems(tmp_path)] == [1, 1]
+    plain = make_world("transformation", "tiny", steps=[1, 1]).problem("id", 0)
+    first = tmp_path / "images/transformation-id/transformation-id-000000-0.png"
+    assert first.read_bytes() != plain.images[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
