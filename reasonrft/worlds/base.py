@@ -35,7 +35,7 @@ class World:
 
     def problem(self, split: str, index: int) -> Problem:
         """The problem with this index, with its pictures as PNG bytes."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what its problems are")
 
     def evidence(self, problem: Problem, pictures: list[str]) -> dict[str, Any] | None:
         """A scene graph or states that readers derive the answer again from, if there are any."""

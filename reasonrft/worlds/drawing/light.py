@@ -19,7 +19,7 @@ class Effect:
 
     def __call__(self, pixels: np.ndarray, rng: random.Random) -> np.ndarray:
         """Another picture of the same size."""  # (H, W, 3) uint8
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what it changes")
 
 
 class RandomLight(Effect):
