@@ -4,9 +4,13 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
+
+T = TypeVar("T")
 
 MAX_PIXELS = 64_000_000
 
@@ -20,12 +24,25 @@ class ImageFault(ValueError):
 
 def open_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a whole picture to RGB, transparent parts on white, or raise `ImageFault`."""
+    return _read(source, max_pixels, _decode)
+
+
+def picture_size(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of a picture, from its header alone, or raise `ImageFault`."""
+    return _read(source, max_pixels, lambda image: image.size)
+
+
+def _read(source: Path | bytes, max_pixels: int, look: Callable[[Image.Image], T]) -> T:
+    """Open a picture, and name what keeps it from being looked at."""
     if isinstance(source, Path) and not source.is_file():
         raise ImageFault(f"no such file: {source}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return _decode(io.BytesIO(source) if isinstance(source, bytes) else source, max_pixels)
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
+            with Image.open(file) as image:
+                _check_size(image.size, max_pixels)
+                return look(image)
     except ImageFault:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
@@ -34,16 +51,18 @@ def open_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Imag
         raise ImageFault(f"damaged picture: {_name(source)} ({error})") from error
 
 
-def _decode(file: io.BytesIO | Path, max_pixels: int) -> Image.Image:
-    with Image.open(file) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise ImageFault(f"{width}x{height} picture is over the limit of {max_pixels:,} pixels")
-        image.load()
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            ground = Image.new("RGBA", image.size, "white")
-            return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-        return image.convert("RGB")
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageFault(f"{width}x{height} picture is over the limit of {max_pixels:,} pixels")
+
+
+def _decode(image: Image.Image) -> Image.Image:
+    image.load()
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        ground = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
 
 
 def _describe(source: Path | bytes, error: Exception, max_pixels: int) -> str:

@@ -99,7 +99,8 @@ def _begin(plan: Plan, home: Path) -> bool:
             f"or delete {mark.name} and {plan.name}.json"
         )
     if not done:
-        for draft in home.glob("**/.*.tmp"):  # what a killed build was writing
+        # What a killed build was writing; another split may be being built into the same folder.
+        for draft in (*home.glob(f"*/{plan.name}/.*.tmp"), *home.glob(f"**/.{plan.name}*.json.*.tmp")):
             draft.unlink(missing_ok=True)
         with Staging() as staging:
             staging.write(mark, told)

@@ -80,6 +80,16 @@ def test_a_finished_build_is_left_alone_and_another_is_refused(whole, capsys):
     assert digest(whole) == before
 
 
+def test_only_drafts_of_the_same_split_are_cleared_away(tmp_path):
+    left = tmp_path / "images/counting-id/.counting-id-000000.png.1.tmp"
+    others = tmp_path / "images/counting-val/.counting-val-000000.png.1.tmp"
+    for draft in (left, others):
+        draft.parent.mkdir(parents=True)
+        draft.write_bytes(b"half")
+    build("counting", "id", 1, str(tmp_path), preset="tiny", workers=1)
+    assert others.exists() and not left.exists()
+
+
 def test_a_file_that_was_not_built_is_not_overwritten(tmp_path):
     (tmp_path / "counting-id.json").write_text("[]")
     with pytest.raises(BadInput, match="was not built here"):

@@ -1,0 +1,80 @@
+"""Log-probabilities of given completions.
+
+P prompts, G completions per prompt, B rows of S tokens, N completion tokens in all, H hidden width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reasonrft.policy.batching import extend
+from reasonrft.policy.layout import Group, dense_predictors, lay_out, pack, row_inputs
+from reasonrft.policy.logits import token_log_probs
+from reasonrft.policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a policy thinks of given completions, token after token, group after group."""
+
+    log_probs: Tensor  # (N,)
+    entropy: Tensor  # (N,)
+
+
+def score(
+    policy: Policy,
+    groups: Sequence[Group],
+    temperature: float = 1.0,
+    shared: bool = True,
+    row_tokens: int = 0,
+) -> Scores:
+    """Score all completions, in the order of groups.
+
+    Args:
+        policy: The model.
+        groups: Prompts with their completions.
+        temperature: That of the sampling.
+        shared: Let completions share a row with their prompt, instead of one row for each.
+        row_tokens: Put several groups into one row of at most this many tokens.
+    """
+    hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)
+    targets = torch.cat([ids for group in groups for ids in group.completions]).to(hidden.device)
+    return Scores(
+        *token_log_probs(
+            hidden, targets, policy.head, temperature, policy.banned(), policy.logit_chunk
+        )
+    )
+
+
+def _dense(policy: Policy, groups: Sequence[Group]) -> Tensor:  # (N, H)
+    """One row for each completion, each with its prompt: the plain way."""
+    rows = [extend(group.prompt.inputs, ids) for group in groups for ids in group.completions]
+    sights = policy.look([group.prompt for group in groups for _ in group.completions])
+    inputs = policy.join(rows, "right", sights)
+    # Padding on the right comes after all that could see it.
+    del inputs["attention_mask"]
+    hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
+    places = dense_predictors(groups, hidden.shape[1])
+    return hidden.flatten(0, 1)[places.to(hidden.device)]
+
+
+def _shared(policy: Policy, groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
+    """One row for each group, or for several: each prompt stands there once."""
+    rows = pack([group.length for group in groups], row_tokens)
+    layout = lay_out(groups, [policy.positions(group.prompt) for group in groups], rows)
+    lines = [row_inputs([groups[item] for item in row]) for row in rows]
+    sights = policy.look([groups[item].prompt for row in rows for item in row])
+    inputs = policy.join(lines, "right", sights)
+    blocked = ~layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
+    dtype = policy.model.dtype
+    positions = layout.positions.to(policy.device)  # (C, B, S)
+    inputs |= {
+        "attention_mask": torch.zeros(blocked.shape, dtype=dtype, device=policy.device).masked_fill(
+            blocked, torch.finfo(dtype).min
+        ),
+        "position_ids": positions if len(positions) > 1 else positions[0],
+    }
+    hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
+    return hidden.flatten(0, 1)[layout.predictors.to(policy.device)]

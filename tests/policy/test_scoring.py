@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from reasonrft.policy import Group, Policy, Sampling, roll_out, score
+from reasonrft.policy.sharing import sharing_fault
+from tests.policy.families import FAMILIES
+from tests.policy.problems import groups_of, ragged
+
+SHARING = [name for name in FAMILIES if name not in ("gemma3", "mllama")]
+
+
+def load(folder, **options) -> tuple[Policy, list[Group]]:
+    policy = Policy(str(folder), train_parts=("language", "projector", "tower"), **options)
+    policy.load()
+    batch = ragged(policy)
+    rollout = roll_out(policy, batch, 3, Sampling(max_tokens=7))
+    groups = groups_of(batch, rollout)
+    # Ragged completions too.
+    groups[0].completions[1] = groups[0].completions[1][:3]
+    groups[2].completions[0] = groups[2].completions[0][:1]
+    return policy, groups
+
+
+def gradients(policy: Policy, groups: list[Group], **layout) -> tuple[torch.Tensor, dict]:
+    policy.zero_grad()
+    log_probs = score(policy, groups, **layout).log_probs
+    # Every token has a weight of its own, so that tokens in each other's places are found out.
+    weights = torch.linspace(-1, 1, len(log_probs))
+    (log_probs * weights).sum().backward()
+    found = {
+        name: parameter.grad.clone()
+        for name, parameter in policy.named_parameters()
+        if parameter.grad is not None
+    }
+    return log_probs.detach(), found
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("row_tokens", [0, 10_000])
+@pytest.mark.parametrize("family", SHARING)
+def test_shared_rows_equal_plain_ones(family, row_tokens, checkpointing, family_folder):
+    policy, groups = load(family_folder(family), activation_checkpointing=checkpointing)
+    plain, plain_gradients = gradients(policy, groups, shared=False)
+    shared, shared_gradients = gradients(policy, groups, shared=True, row_tokens=row_tokens)
+    torch.testing.assert_close(shared, plain, atol=1e-5, rtol=0)
+    assert shared_gradients.keys() == plain_gradients.keys()
+    assert any("lm_head" not in name for name in plain_gradients)
+    scale = max(value.abs().max() for value in plain_gradients.values())
+    for name, expected in plain_gradients.items():
+        error = (shared_gradients[name] - expected).norm()
+        assert error <= 1e-4 * expected.norm() + 1e-6 * scale, name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_that_cannot_share_are_told_apart(family, family_folder):
+    policy = Policy(str(family_folder(family)))
+    policy.load()
+    assert (sharing_fault(policy.model) is None) == (family in SHARING)
