@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from reasonrft.conversation import Message, conversation, says
 from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, open_image, picture_size
-from reasonrft.problems import IMAGE_TAG, Problem
+from reasonrft.problems import Problem
 
 T = TypeVar("T")
 
@@ -131,30 +132,17 @@ class Encoder:
         return self.tokenizer.decode(ids.tolist(), skip_special_tokens=False)
 
     def _write(self, problem: Problem, text: str) -> str:
-        """The conversation up to where the assistant begins, pictures where their tags stand."""
-        turns = [*problem.meta.get("history", ()), [text, None]]
-        pictures = len(problem.images)
-        tags = sum(asked.count(IMAGE_TAG) for asked, _ in turns)
-        if tags not in (0, pictures):
-            raise BadInput(
-                f"{problem.id}: {tags} {IMAGE_TAG} tags for {pictures} pictures in its prompt"
-            )
-        messages = [_message("system", problem.meta["system"])] if "system" in problem.meta else []
-        for place, (asked, answered) in enumerate(turns):
-            first = pictures if place == 0 and not tags else 0
-            messages.append({"role": "user", "content": _user_content(asked, first)})
-            if answered is not None:
-                messages.append(_message("assistant", answered))
-        return self._render(messages, add_generation_prompt=True)
+        """The conversation up to where the assistant begins."""
+        return self._render(conversation(problem, text), add_generation_prompt=True)
 
-    def _render(self, messages: list[dict[str, Any]], add_generation_prompt: bool) -> str:
+    def _render(self, messages: list[Message], add_generation_prompt: bool) -> str:
         return self.processor.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=add_generation_prompt
         )
 
     def _read_end_of_turn(self) -> list[int]:
         """What the template writes after an answer, through its first special token."""
-        turns = [_message("user", "?"), _message("assistant", _MARK)]
+        turns = [says("user", "?"), says("assistant", _MARK)]
         written = self._render(turns, add_generation_prompt=False)
         _, _, tail = written.rpartition(_MARK)
         ids = self._written_ids(tail)
@@ -169,19 +157,4 @@ def _named(problem: Problem, look: Callable[[Path | bytes], T], source: Path | b
     try:
         return look(source)
     except ImageFault as fault:
-        raise BadInput(f"{problem.id}: {fault}") from fault
-
-
-def _message(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "content": [{"type": "text", "text": text}]}
-
-
-def _user_content(text: str, pictures: int) -> list[dict[str, str]]:
-    """A user's turn: pictures first, or where the text has their tags."""
-    content = [{"type": "image"}] * pictures
-    for place, part in enumerate(text.split(IMAGE_TAG)):
-        if place:
-            content = [*content, {"type": "image"}]
-        if part.strip():
-            content = [*content, {"type": "text", "text": part}]
-    return content
+        raise BadInput(f"problem {problem.id!r}: {fault}") from fault

@@ -1,0 +1,43 @@
+"""A problem as a conversation: what came before, its pictures, and the words it is asked in."""
+
+from typing import Any
+
+from reasonrft.errors import BadInput
+from reasonrft.problems import IMAGE_TAG, Problem
+
+Message = dict[str, Any]
+
+
+def conversation(problem: Problem, text: str) -> list[Message]:
+    """Messages whose content is text and pictures, in the places where these stand.
+
+    Pictures without tags come first in the first turn.
+    """
+    turns = [*problem.meta.get("history", ()), [text, None]]
+    pictures = len(problem.images)
+    tags = sum(asked.count(IMAGE_TAG) for asked, _ in turns)
+    if tags not in (0, pictures):
+        raise BadInput(
+            f"problem {problem.id!r}: {tags} {IMAGE_TAG} tags for {pictures} pictures in its prompt"
+        )
+    system = problem.meta.get("system")
+    messages = [says("system", system)] if isinstance(system, str) else []
+    for place, (asked, answered) in enumerate(turns):
+        leading = pictures if place == 0 and not tags else 0
+        messages.append({"role": "user", "content": _content(asked, leading)})
+        if answered is not None:
+            messages.append(says("assistant", answered))
+    return messages
+
+
+def says(role: str, text: str) -> Message:
+    return {"role": role, "content": [{"type": "text", "text": text}]}
+
+
+def _content(text: str, leading: int) -> list[Message]:
+    content: list[Message] = [{"type": "image"}] * leading
+    for place, part in enumerate(text.split(IMAGE_TAG)):
+        content = content + [{"type": "image"}] * (place > 0)
+        if part.strip():
+            content = content + [{"type": "text", "text": part}]
+    return content
