@@ -15,6 +15,9 @@ _WORLDS = {
     "counting": "reasonrft.worlds.counting.CountingWorld",
     "structure": "reasonrft.worlds.structure.StructureWorld",
     "transformation": "reasonrft.worlds.transformation.TransformationWorld",
+    "perception-counting": "reasonrft.worlds.perception.CountingPerception",
+    "perception-structure": "reasonrft.worlds.perception.StructurePerception",
+    "perception-transformation": "reasonrft.worlds.perception.TransformationPerception",
 }
 
 __all__ = ["Blur", "Compression", "RandomLight", "SensorNoise", "World", "make_world"]

@@ -44,11 +44,11 @@ def test_another_process_draws_the_same():
 
 
 PINS = {
-    ("counting", "id", 0): "43bfb86b8d091026",
-    ("counting", "ood-domain", 0): "69e7bac523019db2",
-    ("structure", "id", 0): "21949ee61a9cbc7a",
-    ("structure", "ood", 0): "2312c2cb62eedc31",
-    ("transformation", "ood-left", 0): "ea1f581beb761fcc",
+    ("counting", "id", 0): "b0617577180e332c",
+    ("counting", "ood-domain", 0): "ea20c7ee9f2fdd23",
+    ("structure", "id", 0): "a7c9226c25959856",
+    ("structure", "ood", 0): "4c05519689a7e6d2",
+    ("transformation", "ood-left", 0): "7bf03bdb5a007a0c",
 }
 
 

@@ -56,7 +56,7 @@ class CountingWorld(World):
     splits = ("train", "val", "id", "ood-domain", "ood-operation")
     evidence_keys = ("scene",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {"width": 120, "height": 80, "objects": (3, 6), "style": "compact"}
+        "tiny": {"width": 144, "height": 96, "objects": (3, 6), "style": "compact"}
     }
 
     def __init__(

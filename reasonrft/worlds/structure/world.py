@@ -39,8 +39,8 @@ class StructureWorld(World):
     splits: ClassVar[tuple[str, ...]] = ("train", "val", "id", "ood")
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {
-            "width": 120,
-            "height": 80,
+            "width": 144,
+            "height": 96,
             "topologies": (
                 "triangle_sum",
                 "exterior_angle",

@@ -49,8 +49,8 @@ class TransformationWorld(World):
     evidence_keys = ("states", "transformations")
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {
-            "width": 120,
-            "height": 90,
+            "width": 128,
+            "height": 96,
             "visible": (2, 4),
             "steps": (1, 2),
             "style": "compact",

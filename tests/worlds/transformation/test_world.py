@@ -158,7 +158,7 @@ def test_knobs():
     problem = world.problem("val", 0)
     assert [call.function for call in read_calls(problem.answer)] == ["change_color"] * 2
     assert 2 <= problem.meta["visible"] <= 4
-    assert decode(problem.images[1]).shape == (90, 120, 3)
+    assert decode(problem.images[1]).shape == (96, 128, 3)
     full = make_world("transformation", moves="full", **SMALL)
     problems = [full.problem("train", index) for index in range(40)]
     assert all(problem.question.count("('") == 10 for problem in problems)

@@ -1,0 +1,184 @@
+"""Seeing for counting: each object's place in the grid and its attributes, from left to right."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise, permutations
+from typing import Any, ClassVar
+
+from reasonrft.worlds.counting.blocks import Blocks
+from reasonrft.worlds.counting.questions import MOST
+from reasonrft.worlds.counting.scenes import Domain, draw_scene, framed, photograph
+from reasonrft.worlds.counting.vehicles import Vehicles
+from reasonrft.worlds.counting.words import (
+    ATTRIBUTES,
+    SYNONYMS,
+    Description,
+    described,
+    fits,
+    from_left_to_right,
+    grid_place,
+)
+from reasonrft.worlds.drawing.light import Effect
+from reasonrft.worlds.drawing.scene import COLORS
+from reasonrft.worlds.perception.cells import owned
+from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
+
+MOST_VEHICLES = 7
+"""More of them find no room."""
+
+_DOMAINS: dict[str, Domain] = {"blocks": Blocks(), "vehicles": Vehicles()}
+_SIDES = {
+    "left of": (0, -1),
+    "right of": (0, 1),
+    "behind": (1, -1),
+    "in front of": (1, 1),
+}
+_CLEAR = 6.0
+"""Share of the picture's width, as one over it, that things must be apart to be beside another."""
+
+
+class CountingPerception(PerceptionWorld):
+    """CLEVR's objects and vehicles."""
+
+    task = "perception-counting"
+    looks = ("blocks", "vehicles")
+    splits = ("train", "val", *looks)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "tiny": {"width": 144, "height": 96, "light": PHOTOGRAPHED, "antialias": (1, 2)}
+    }
+
+    def __init__(
+        self,
+        seed: int = 0,
+        width: int = 480,
+        height: int = 320,
+        antialias: Sequence[int] = (1,),
+        objects: tuple[int, int] = (3, MOST),
+        light: Sequence[Effect] = (),
+        plain: float = 0.2,
+        whole: float = 0.8,
+    ) -> None:
+        """
+        Args:
+            seed: Another seed is another data set.
+            width: Width of the pictures in pixels.
+            height: Height of the pictures in pixels.
+            antialias: Rays per pixel along each side, drawn for each picture; the first in tests.
+            objects: Fewest and most objects of a scene.
+            light: What befalls the light of pictures in train and val, in this order.
+            plain: Share of pictures in train and val that are left as they were drawn.
+            whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+        """
+        super().__init__(seed, light, plain, whole)
+        self.width, self.height, self.antialias = width, height, tuple(antialias)
+        self.least, self.most = objects
+        if not 1 <= self.least <= self.most <= MOST:
+            raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
+
+    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+        domain = _DOMAINS[look]
+        most = max(self.least, min(self.most, MOST_VEHICLES if look == "vehicles" else MOST))
+        things = [_thing(rng, domain.shapes) for _ in range(rng.randint(self.least, most))]
+        scene = draw_scene(rng, domain, things)
+        if scene is None:
+            return None
+        scene = framed(scene, self.width, self.height)
+        rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
+        picture = photograph(scene, domain, self.width, self.height, rays)
+        items = from_left_to_right(scene["objects"])
+        cells = owned(picture.owners, [_sentence(item, scene) for item in scene["objects"]])
+        return Sight((picture.pixels,), caption_of(scene), _asks(items, scene, rng), (cells,))
+
+
+def caption_of(scene: Mapping[str, Any]) -> tuple[str, ...]:
+    """A scene's objects as compact chains name them."""
+    return tuple(_sentence(item, scene) for item in from_left_to_right(scene["objects"]))
+
+
+def _sentence(item: Mapping[str, Any], scene: Mapping[str, Any]) -> str:
+    return f"{_place(item, scene)} {_name(described(item))}"
+
+
+def _thing(rng: random.Random, shapes: Sequence[str]) -> Description:
+    return {
+        "size": rng.choice(("large", "small")),
+        "color": rng.choice(tuple(COLORS)),
+        "material": rng.choice(("rubber", "metal")),
+        "shape": rng.choice(shapes),
+    }
+
+
+def _place(item: Mapping[str, Any], scene: Mapping[str, Any]) -> str:
+    return grid_place(item["pixel_coords"], scene["width"], scene["height"])
+
+
+def _name(thing: Description) -> str:
+    return " ".join(thing[key] for key in ATTRIBUTES)
+
+
+def _asks(
+    items: Sequence[Mapping[str, Any]], scene: Mapping[str, Any], rng: random.Random
+) -> dict[str, list[Ask]]:
+    """Questions for a number first, then for words."""
+    things = [described(item) for item in items]
+    places = [_place(item, scene) for item in items]
+    known = {i: phrase for i in range(len(items)) if (phrase := _phrase(things, i, (), rng))}
+    asks: dict[str, list[Ask]] = {
+        "column": [
+            Ask(f"In which column is the {phrase}?", places[i][1], (i,), "counting")
+            for i, phrase in known.items()
+        ],
+        "row": [
+            Ask(f"In which row is the {phrase}?", places[i][4], (i,), "counting")
+            for i, phrase in known.items()
+        ],
+        "place": [
+            Ask(f"What is at {place}?", _name(things[i]), (i,))
+            for i, place in enumerate(places)
+            if places.count(place) == 1
+        ],
+        "next": [
+            Ask(f"What comes next to the right of the {known[i]}?", _name(things[j]), (i, j))
+            for i, j in pairwise(range(len(items)))
+            if i in known
+        ],
+        "relation": list(_relations(items, known, scene["width"])),
+    }
+    for key in ATTRIBUTES:
+        asks[key] = [
+            Ask(f"What {key} is the {phrase}?", things[i][key], (i,))
+            for i in range(len(items))
+            if (phrase := _phrase(things, i, (key,), rng))
+        ]
+    return asks
+
+
+def _phrase(
+    things: Sequence[Description], index: int, without: Sequence[str], rng: random.Random
+) -> str | None:
+    """A noun phrase that fits one thing alone, as short as may be or longer."""
+    keys = [key for key in ATTRIBUTES if key not in without]
+    ways = [
+        chosen
+        for number in range(1, len(keys) + 1)
+        for chosen in combinations(keys, number)
+        if sum(fits(thing, {key: things[index][key] for key in chosen}) for thing in things) == 1
+    ]
+    if not ways:
+        return None
+    chosen = rng.choice(ways)
+    words = [things[index][key] for key in ATTRIBUTES[:-1] if key in chosen]
+    words.append(things[index]["shape"] if "shape" in chosen else "object")
+    return " ".join(rng.choice(SYNONYMS.get(word, (word,))) for word in words)
+
+
+def _relations(
+    items: Sequence[Mapping[str, Any]], known: Mapping[int, str], width: int
+) -> Iterator[Ask]:
+    for i, j in permutations(known, 2):
+        for side, (axis, way) in _SIDES.items():
+            apart = way * (items[i]["pixel_coords"][axis] - items[j]["pixel_coords"][axis])
+            if abs(apart) >= width / _CLEAR / (1 + axis):
+                about = (min(i, j), max(i, j))
+                answer = "yes" if apart > 0 else "no"
+                yield Ask(f"Is the {known[i]} {side} the {known[j]}?", answer, about)

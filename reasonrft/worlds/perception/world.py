@@ -1,0 +1,107 @@
+"""What the perception worlds have in common: a caption, and a question that it answers.
+
+Train and val mix all looks of a task's pictures, those of its tests out of domain too; each test
+shows one look, as the task's world draws it. Scenes are drawn anew: none is a task's.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from reasonrft.problems import Problem
+from reasonrft.worlds.base import World
+from reasonrft.worlds.drawing.light import Effect, apply
+from reasonrft.worlds.drawing.picture import encode_png
+from reasonrft.worlds.perception.cells import Cells
+
+PHOTOGRAPHED: tuple[Mapping[str, Any], ...] = (
+    {"class_path": "RandomLight"},
+    {"class_path": "Blur", "init_args": {"radius": (0.0, 0.8)}},
+    {"class_path": "SensorNoise", "init_args": {"amount": (0.0, 0.02)}},
+    {"class_path": "Compression", "init_args": {"quality": (50, 95)}},
+)
+"""What takes drawings closer to photographs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question that looking answers, and the sentences of the caption that it is about."""
+
+    question: str
+    answer: str
+    about: tuple[int, ...]
+    task: str = "general"
+    """Whose prompt asks it: a task's own where the answer looks like that task's answers."""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Pictures, all that is seen in them sentence by sentence, and what may be asked of it."""
+
+    pictures: tuple[np.ndarray, ...]
+    caption: tuple[str, ...]
+    asks: Mapping[str, Sequence[Ask]]
+    """By kind of question."""
+    cells: tuple[Cells, ...]
+    """What the cells of each picture show."""
+
+
+class PerceptionWorld(World):
+    """Pictures of a task's world with captions for thoughts and perception for questions."""
+
+    looks: ClassVar[tuple[str, ...]]
+    """The kinds of pictures; the tests are called by them."""
+    separator: ClassVar[str] = " "
+    stop: ClassVar[str] = "."
+
+    def __init__(self, seed: int, light: Sequence[Effect], plain: float, whole: float) -> None:
+        super().__init__(seed)
+        self.light, self.plain, self.whole = tuple(light), plain, whole
+        if not (0 <= plain <= 1 and 0 <= whole <= 1):
+            raise ValueError("plain and whole are shares, from 0 to 1")
+
+    def problem(self, split: str, index: int) -> Problem:
+        look = split if split in self.looks else self.looks[index % len(self.looks)]
+        for rng in self.attempts(split, index):
+            sight = self.see(rng, look, split)
+            if sight is not None:
+                return self._asked(sight, look, split, index, rng)
+        raise AssertionError("attempts end with an error of their own")
+
+    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+        """Something to be seen, or None if this attempt did not suit."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what there is to see")
+
+    def _asked(
+        self, sight: Sight, look: str, split: str, index: int, rng: random.Random
+    ) -> Problem:
+        kind = rng.choice(sorted(kind for kind, asks in sight.asks.items() if asks))
+        ask = rng.choice(sight.asks[kind])
+        whole = rng.random() < self.whole or not ask.about
+        said = sight.caption if whole else [sight.caption[i] for i in ask.about]
+        return Problem(
+            id=f"{self.task}-{split}-{index:06d}",
+            task=ask.task,
+            images=tuple(encode_png(self._lit(picture, split, rng)) for picture in sight.pictures),
+            question=ask.question,
+            answer=ask.answer,
+            choices=ask.choices,
+            cot=self.separator.join(f"{sentence}{self.stop}" for sentence in said),
+            meta={
+                "split": split,
+                "look": look,
+                "template": kind,
+                "whole": whole,
+                "cells": sight.cells,
+            },
+        )
+
+    def _lit(self, picture: np.ndarray, split: str, rng: random.Random) -> np.ndarray:
+        """A picture as it may have been photographed; tests show it as it was drawn."""
+        if split in self.looks or rng.random() < self.plain:
+            return picture
+        return apply(self.light, picture, rng)

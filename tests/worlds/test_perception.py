@@ -1,0 +1,124 @@
+import re
+
+import pytest
+
+from reasonrft.images import open_image
+from reasonrft.problems import Problem
+from reasonrft.tasks import find_task
+from reasonrft.tasks.tags import write_response
+from reasonrft.worlds import make_world
+from reasonrft.worlds.counting.words import grid_place
+from reasonrft.worlds.perception.counting import caption_of
+
+TASKS = ("counting", "structure", "transformation")
+THINGS = r"(large|medium|small) (\w+) (rubber|metal|glass) (\w+)"
+
+
+def drawn(task: str, split: str, count: int = 30, **knobs) -> list[Problem]:
+    world = make_world(f"perception-{task}", "tiny", **knobs)
+    return [world.problem(split, index) for index in range(count)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_seen_is_said_as_the_task_wants_it(task):
+    size = {"transformation": (128, 96)}.get(task, (144, 96))
+    world = make_world(f"perception-{task}", "tiny")
+    for split in world.splits:
+        for problem in drawn(task, split, 12):
+            solver = find_task(problem.task)
+            response = write_response(problem.cot, problem.answer)
+            assert problem.task in ("general", task)
+            assert solver.fault(problem) is None
+            assert solver.accuracy(response, problem) == 1
+            assert {open_image(image).size for image in problem.images} == {size}
+            assert len(problem.images) == (2 if task == "transformation" else 1)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_problems_are_pure_functions_of_split_and_index(task):
+    first, again = drawn(task, "train", 6), drawn(task, "train", 6)
+    assert first == again and len({problem.images for problem in first}) == 6
+    assert drawn(task, "train", 2, seed=1) != first[:2] != drawn(task, "val", 2)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_training_shows_every_look_and_tests_show_one(task):
+    world = make_world(f"perception-{task}", "tiny")
+    for split in ("train", "val"):
+        looks = [problem.meta["look"] for problem in drawn(task, split, 6)]
+        assert set(looks) == set(world.looks)
+    for look in world.looks:
+        assert {problem.meta["look"] for problem in drawn(task, look, 3)} == {look}
+
+
+def test_questions_of_the_tasks_are_never_asked():
+    words = re.compile(r"Subtract|Add |are left|How many (?!parts|levels)|in all|together|measure")
+    for task in TASKS:
+        for problem in drawn(task, "train", 60):
+            assert not words.search(problem.question)
+            assert not re.search(r"yes \d|total|off |stay|same", problem.cot)
+
+
+def test_a_caption_names_all_objects_from_left_to_right():
+    for problem in drawn("counting", "blocks", 20, whole=1.0):
+        said = re.findall(rf"x(\d) y(\d) {THINGS}\.", problem.cot)
+        assert len(said) == problem.cot.count(".") >= 3
+        assert [x for x, *_ in said] == sorted(x for x, *_ in said)
+    scene = {
+        "width": 480,
+        "height": 320,
+        "objects": [
+            {"size": "small", "color": "red", "material": "metal", "shape": "suv"}
+            | {"pixel_coords": [470.0, 10.0, 9.0]},
+            {"size": "large", "color": "cyan", "material": "rubber", "shape": "cube"}
+            | {"pixel_coords": [61.0, 160.0, 9.0]},
+        ],
+    }
+    # 61 of 480 is in the second of eight columns, 160 of 320 in the fourth of six rows.
+    assert caption_of(scene) == ("x1 y3 large cyan rubber cube", "x7 y0 small red metal car")
+    assert grid_place((61.0, 160.0), 480, 320) == "x1 y3"
+
+
+def test_the_answer_stands_in_the_thought_or_follows_from_it():
+    for problem in drawn("counting", "train", 120):
+        if problem.meta["template"] in ("size", "color", "material", "shape", "place", "next"):
+            assert problem.answer in problem.cot
+        if problem.task == "counting":
+            assert re.search(rf"[xy]{problem.answer}\b", problem.cot)
+
+
+def test_pictures_of_one_problem_show_states_that_cannot_be_compared():
+    for problem in drawn("transformation", "left", 20, whole=1.0):
+        first, second = problem.cot.split("\nsecond\n")
+        assert first.startswith("first\n")
+        before, after = set(re.findall(THINGS, first)), set(re.findall(THINGS, second))
+        assert before and after and before != after
+
+
+def test_calls_are_about_the_first_picture():
+    calls = [one for one in drawn("transformation", "train", 150) if one.task == "transformation"]
+    assert {one.answer.partition("(")[0] for one in calls} >= {"change_position", "change_color"}
+    for problem in calls:
+        function, number, value = re.split(r"\(|, |\)", problem.answer)[:3]
+        listed = re.findall(r"\('(\d)', (.*?)\)", problem.question)
+        assert function == "change_position" or f"'{value}'" in dict(listed)[number]
+
+
+def test_captions_of_figures_read_what_is_written():
+    kinds = set()
+    for problem in drawn("structure", "train", 80, whole=1.0):
+        kind, _, rest = problem.cot.partition(". ")
+        kinds.add(kind)
+        for x, y in re.findall(r"\bx(\d) y(\d) ", rest):
+            assert int(x) < 8 and int(y) < 6
+        if problem.choices:
+            assert problem.choices["ABCD".index(problem.answer)] in problem.cot
+    assert len(kinds) == 9
+
+
+def test_light_changes_training_pictures_and_leaves_tests_as_they_are_drawn():
+    plain = drawn("counting", "train", 8, light=[], plain=1.0, antialias=[1])
+    lit = drawn("counting", "train", 8, plain=0.0, antialias=[1])
+    assert [one.cot for one in plain] == [one.cot for one in lit]
+    assert all(one.images != other.images for one, other in zip(plain, lit, strict=True))
+    assert drawn("counting", "blocks", 2) == drawn("counting", "blocks", 2, light=[])
