@@ -78,7 +78,7 @@ def test_nothing_counted_is_no_loss(loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_on_policy_all_losses_are_the_policy_gradient(loss):
-    # d/dlogp of -weight * advantage * ratio at ratio 1; GSPO's ratio is shared, on average 1/2 each.
+    # d/dlogp of -weight * advantage * ratio at ratio 1. GSPO's two tokens share one ratio.
     one = tokens([-1.0, -2.0], advantages=[0.5, 0.5])
     assert gradient(one, loss=loss) == pytest.approx([-0.25, -0.25])
 

@@ -100,8 +100,9 @@ def _begin(plan: Plan, home: Path) -> bool:
         )
     if not done:
         # What a killed build was writing; another split may be being built into the same folder.
-        for draft in (*home.glob(f"*/{plan.name}/.*.tmp"), *home.glob(f"**/.{plan.name}*.json.*.tmp")):
-            draft.unlink(missing_ok=True)
+        for drafts in (f"*/{plan.name}/.*.tmp", f"**/.{plan.name}*.json.*.tmp"):
+            for draft in home.glob(drafts):
+                draft.unlink(missing_ok=True)
         with Staging() as staging:
             staging.write(mark, told)
     return not done
