@@ -1,13 +1,20 @@
 """The training commands, on LightningCLI."""
 
+import sys
 from collections.abc import Sequence
 
 from jsonargparse import set_parsing_settings
 from lightning.pytorch import LightningDataModule, LightningModule
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+# Imported classes can be named in YAML without their module.
+import reasonrft.callbacks
+import reasonrft.datamodules
+import reasonrft.modules
 import reasonrft.rewards
-import reasonrft.tasks  # noqa: F401  imported classes can be named in YAML without their module
+import reasonrft.tasks  # noqa: F401
+from reasonrft.errors import BadInput
+from reasonrft.parser import OneSentenceParser
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -16,11 +23,24 @@ set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 class ReasonRFTCLI(LightningCLI):
     """LightningCLI whose one source of truth is the configuration."""
 
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--policy", type=str | None, help="Starting model, as ${policy}.")
+        parser.add_argument("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""
 
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:
+    """Run a training command; bad input is one sentence and exit code 1."""
+    try:
+        return _run(args)
+    except BadInput as error:
+        print(f"reasonrft: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+def _run(args: Sequence[str] | None) -> ReasonRFTCLI:
     return ReasonRFTCLI(
         LightningModule,
         LightningDataModule,
@@ -31,6 +51,7 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
         seed_everything_default=0,
         parser_kwargs={"parser_mode": "omegaconf+", "prog": "reasonrft"},
         # Without a logger it is written where the command runs: not over a config.yaml there.
+        parser_class=OneSentenceParser,
         save_config_kwargs={"overwrite": True, "config_filename": "run_config.yaml"},
         args=None if args is None else list(args),
     )

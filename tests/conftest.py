@@ -1,5 +1,7 @@
 """What several tests share."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,14 @@ def real() -> Path:
     if not REAL.is_dir():
         pytest.skip("no real samples beside the repository")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory) -> Callable[[str], Path]:
+    """A function from a family's name to the folder of its small random model."""
+    from tests.policy.families import save_family
+
+    return cache(lambda name: save_family(name, tmp_path_factory.mktemp(name)))
 
 
 def problem(answer: str, task: str = "general", question: str = "", **fields) -> Problem:

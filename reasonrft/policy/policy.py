@@ -3,6 +3,7 @@
 P prompts, B rows, L prompt tokens, C coordinates of a position, V vocabulary.
 """
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from reasonrft.policy.logits import scaled_logits
 from reasonrft.policy.parts import Part, freeze, parts_of
 from reasonrft.policy.pictures import Sight, Sights, as_output, takes_features, without_pixels
 from reasonrft.policy.processors import load_processor
+from reasonrft.policy.sharing import sharing_fault
 from reasonrft.policy.tokens import placeholder_ids, stop_ids
 
 
@@ -124,6 +126,16 @@ class Policy(nn.Module):
     def counts_in_3d(self) -> bool:
         """Whether positions have three coordinates (multimodal RoPE)."""
         return hasattr(self.model.model, "get_rope_index")
+
+    @cached_property
+    def shares_rows(self) -> bool:
+        """Whether completions can share a row with their prompt; says so where they cannot."""
+        if fault := sharing_fault(self.model):
+            warnings.warn(
+                f"{self.path} takes a row for every completion, for {fault}", stacklevel=2
+            )
+            return False
+        return True
 
     def positions(self, prompt: Prompt) -> Tensor:  # (C, L)
         """The position of each token of a prompt, as the model itself counts."""

@@ -35,6 +35,16 @@ class Rollout:
     texts: list[list[str]]
     counters: Counters
 
+    @property
+    def lengths(self) -> Tensor:  # (P, G)
+        """Tokens of each completion, its end of turn included."""
+        return torch.tensor([[len(one.ids) for one in group] for group in self.completions])
+
+    @property
+    def stopped(self) -> Tensor:  # (P, G) bool
+        """Which completions ended by themselves."""
+        return torch.tensor([[one.stopped for one in group] for group in self.completions])
+
 
 @torch.no_grad()
 def roll_out(

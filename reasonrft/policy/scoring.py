@@ -29,6 +29,7 @@ def score(
     temperature: float = 1.0,
     shared: bool = True,
     row_tokens: int = 0,
+    as_sampled: bool = True,
 ) -> Scores:
     """Score all completions, in the order of groups.
 
@@ -36,14 +37,21 @@ def score(
         policy: The model.
         groups: Prompts with their completions.
         temperature: That of the sampling.
-        shared: Let completions share a row with their prompt, instead of one row for each.
+        shared: Let completions share a row with their prompt, in families where that is exact.
         row_tokens: Put several groups into one row of at most this many tokens.
+        as_sampled: Leave out the tokens that sampling leaves out: those that stand for pictures.
     """
+    shared = shared and policy.shares_rows
     hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)
     targets = torch.cat([ids for group in groups for ids in group.completions]).to(hidden.device)
     return Scores(
         *token_log_probs(
-            hidden, targets, policy.head, temperature, policy.banned(), policy.logit_chunk
+            hidden,
+            targets,
+            policy.head,
+            temperature,
+            policy.banned() if as_sampled else None,
+            policy.logit_chunk,
         )
     )
 

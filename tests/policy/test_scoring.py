@@ -56,3 +56,11 @@ def test_families_that_cannot_share_are_told_apart(family, family_folder):
     policy = Policy(str(family_folder(family)))
     policy.load()
     assert (sharing_fault(policy.model) is None) == (family in SHARING)
+
+
+def test_a_family_that_cannot_share_says_so_and_takes_plain_rows(family_folder):
+    policy, groups = load(family_folder("gemma3"))
+    plain = score(policy, groups, shared=False).log_probs
+    with pytest.warns(UserWarning, match="takes a row for every completion, for its layers are"):
+        asked = score(policy, groups, shared=True).log_probs
+    torch.testing.assert_close(asked, plain)

@@ -1,0 +1,32 @@
+"""What a run leaves behind for others to load."""
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
+
+from reasonrft.modules.base import ReasoningModule
+from reasonrft.policy.export import save_adapter, save_merged
+
+
+class ExportPolicy(Callback):
+    """Writes the trained policy for plain transformers, and an adapter for plain peft."""
+
+    def __init__(self, merge: bool = True) -> None:
+        """
+        Args:
+            merge: Write the whole model also where an adapter was trained, which is added in.
+        """
+        self.merge = merge
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        dry = bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set by a function
+        if dry or not isinstance(pl_module, ReasoningModule) or not trainer.is_global_zero:
+            return
+        home, policy = Path(trainer.default_root_dir), pl_module.policy
+        if policy.adapter is not None:
+            save_adapter(policy.model, home / "adapter")
+            rank_zero_info(f"adapter: {home / 'adapter'}")
+        if policy.adapter is None or self.merge:
+            save_merged(policy.model, policy.processor, home / "policy")
+            rank_zero_info(f"policy: {home / 'policy'}")

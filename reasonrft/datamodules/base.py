@@ -1,0 +1,221 @@
+"""Problems of one task on their way to a module."""
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+
+from reasonrft.datamodules.batching import fair_share, of_similar_length, of_similar_size, shuffled
+from reasonrft.datamodules.checking import check, left_out
+from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
+from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
+from reasonrft.datamodules.sources import ProblemSource
+from reasonrft.errors import BadInput
+from reasonrft.problems import Problem
+from reasonrft.tasks import TASKS, Task, find_task
+
+Stage = Literal["fit", "validate", "test", "predict"]
+
+
+class TaskDataModule(LightningDataModule):
+    """Problems of a task: to learn from in training, to be answered in every other stage.
+
+    What a batch is, the module says that is trained: it has an `encoder`, and learns from
+    "examples" (fine-tuning) or from "prompts" (reinforcement).
+    """
+
+    task_name: ClassVar[str | None] = None
+    """The task of all problems; each problem's own if None."""
+    pictures: ClassVar[int | None] = None
+    """How many pictures a problem has; any number but in all of them if None."""
+
+    def __init__(
+        self,
+        source: ProblemSource,
+        task: Task | None = None,
+        target: Target = "cot",
+        batch_size: int = 16,
+        batch_tokens: int | None = None,
+        group_by_length: bool = True,
+        eval_batch_size: int = 32,
+        max_tokens: int = 4096,
+        limit: int | None = None,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """
+        Args:
+            source: Where the problems come from.
+            task: A task with prompts of one's own, or of one's own class.
+            target: Prompts ask for, and fine-tuning learns, chain of thought or the bare answer.
+            batch_size: Examples or prompts in a batch of training, per process.
+            batch_tokens: Instead of a number of examples, as many as fit into so many tokens.
+            group_by_length: Fine-tune on batches of similar length, which need little padding.
+            eval_batch_size: Problems that are answered together.
+            max_tokens: Longest example (prompt, if learning from prompts); others are left out.
+            limit: Train on so many problems only, drawn at random.
+            workers: Processes that load data.
+            seed: Another seed is another order.
+        """
+        super().__init__()
+        if batch_tokens is not None and batch_tokens < max_tokens:
+            raise BadInput(
+                f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="
+                f"{max_tokens:,}: make it at least as large"
+            )
+        self.source, self.target, self.limit, self.seed = source, target, limit, seed
+        own = find_task(self.task_name) if self.task_name else None
+        self.common_task = task or own
+        self.task = task or own or find_task("general")
+        self.batch_size, self.batch_tokens = batch_size, batch_tokens
+        self.group_by_length, self.max_tokens = group_by_length, max_tokens
+        self.eval_batch_size, self.workers = eval_batch_size, workers
+        self.problems: dict[str, Sequence[Problem]] = {}
+        self.lengths: list[int] = []
+
+    def eval_splits(self, stage: Stage) -> tuple[str, ...]:
+        """The splits that a stage answers, in the order of its loaders."""
+        if stage in ("fit", "validate"):
+            return tuple(split for split in self.source.splits if split == "val")
+        return tuple(split for split in self.source.splits if split not in ("train", "val"))
+
+    def prepare_data(self) -> None:
+        self.source.prepare(self._wanted(self._stage()))
+
+    def setup(self, stage: str) -> None:
+        for split in self._wanted(stage):
+            if split not in self.problems:
+                self.problems[split] = self._read(split)
+
+    def train_dataloader(self) -> ResumableLoader:
+        encode = self._encode(self._kind)
+        problems = self.problems["train"]
+        return ResumableLoader(problems, self._order(), encode, self.workers)
+
+    def val_dataloader(self) -> list[ProblemLoader]:
+        return self._eval_loaders("validate")
+
+    def test_dataloader(self) -> list[ProblemLoader]:
+        return self._eval_loaders("test")
+
+    def predict_dataloader(self) -> list["Batches"]:
+        return [Batches(loader) for loader in self._eval_loaders("predict")]
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        # Lightning would take it apart, and problems are frozen; the policy moves what it joins.
+        return batch
+
+    def _eval_loaders(self, stage: Stage) -> list[ProblemLoader]:
+        encode = self._encode("prompts")
+        return [
+            ProblemLoader(
+                self.problems[split],
+                fair_share(len(self.problems[split]), self.eval_batch_size, *self._ranks),
+                encode,
+                self.workers,
+            )
+            for split in self.eval_splits(stage)
+        ]
+
+    def _wanted(self, stage: str | None) -> tuple[str, ...]:
+        """The splits that a stage reads; all of them where no stage is known."""
+        if stage is None:
+            return self.source.splits
+        own = ("train",) if stage == "fit" else ()
+        return (*own, *self.eval_splits(stage))  # type: ignore[arg-type]
+
+    def _stage(self) -> str | None:
+        function = None if self.trainer is None else self.trainer.state.fn
+        return None if function is None else str(function.value)
+
+    @property
+    def _module(self) -> Any:
+        """Whoever reads the batches; it knows the encoder."""
+        if self.trainer is None:
+            raise BadInput("a datamodule makes batches for a Trainer's module: pass it to one")
+        return self.trainer.lightning_module
+
+    @property
+    def _kind(self) -> Kind:
+        return self._module.learns_from
+
+    @property
+    def _ranks(self) -> tuple[int, int]:
+        return (
+            (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        )
+
+    def _encode(self, kind: Kind) -> Encode:
+        if self.workers:
+            # Tokenizers warn, and switch it off, where a process forks after having used theirs.
+            os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        return Encode(self._module.encoder, Asking(self.common_task, self.target), kind)
+
+    def _read(self, split: str) -> Sequence[Problem]:
+        """A split's problems, checked; in training, those within the limits."""
+        problems = self.source.problems(split, _name_of(self.common_task))
+        if split != "train":
+            check(problems, split, self.common_task, self.pictures)
+            return problems
+        learned = self.target if self._kind == "examples" else None
+        check(problems, split, self.common_task, self.pictures, learned)
+        return self._within(self._limited(problems))
+
+    def _limited(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        if self.limit is None or self.limit >= len(problems):
+            return problems
+        chosen = random.Random(f"{self.seed}/limit").sample(range(len(problems)), self.limit)
+        return [problems[item] for item in sorted(chosen)]
+
+    def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """Those that are not too long; nothing is ever truncated."""
+        encode = self._encode(self._kind)
+        lengths = [encode.length(problem) for problem in problems]
+        pairs = list(zip(problems, lengths, strict=True))
+        if long := [problem.id for problem, length in pairs if length > self.max_tokens]:
+            rank_zero_info(left_out(long, len(problems), "train", self.max_tokens))
+        if len(long) == len(problems):
+            raise BadInput(f"no problem of split train is within max_tokens={self.max_tokens:,}")
+        self.lengths = [length for length in lengths if length <= self.max_tokens]
+        return [problem for problem, length in pairs if length <= self.max_tokens]
+
+    def _order(self) -> Order:
+        count, size = len(self.problems["train"]), self.batch_size
+        if self.batch_tokens is not None:
+            plan = partial(of_similar_size, self.lengths, self.batch_tokens)
+            name = f"{count:,} problems in batches of {self.batch_tokens:,} tokens"
+        elif self.group_by_length and self._kind == "examples":
+            plan = partial(of_similar_length, self.lengths, size)
+            name = f"{count:,} problems in batches of {size} of similar length"
+        else:
+            plan = partial(shuffled, count, size)
+            name = f"{count:,} problems in batches of {size}"
+        return Order(plan, name, self.seed, *self._ranks)
+
+
+class Batches:
+    """A loader that Lightning takes as it is: for predictions it makes every DataLoader anew."""
+
+    def __init__(self, loader: ProblemLoader) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+
+def _name_of(task: Task | None) -> str | None:
+    """What readers call a task: its short name, or its class_path."""
+    if task is None:
+        return None
+    cls = type(task)
+    return cls.name if cls in TASKS else f"{cls.__module__}.{cls.__qualname__}"

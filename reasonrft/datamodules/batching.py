@@ -1,0 +1,68 @@
+"""Which examples form the batches of an epoch: pure functions of seed and epoch.
+
+Each gives the same number of batches in every epoch, which Lightning counts on.
+"""
+
+import heapq
+import math
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+WINDOW = 64
+"""Batches that are sorted by length together: the more, the less padding and the less chance."""
+
+Batches = list[list[int]]
+
+
+def shuffled(count: int, batch_size: int, rng: random.Random) -> Batches:
+    """Batches of any examples; the last one may be smaller."""
+    order = rng.sample(range(count), count)
+    return [order[at : at + batch_size] for at in range(0, count, batch_size)]
+
+
+def of_similar_length(lengths: Sequence[int], batch_size: int, rng: random.Random) -> Batches:
+    """Batches of examples whose lengths are close, in random order."""
+    order = rng.sample(range(len(lengths)), len(lengths))
+    window = WINDOW * batch_size
+    batches: Batches = []
+    for start in range(0, len(order), window):
+        near = sorted(order[start : start + window], key=lambda item: lengths[item])
+        batches += [near[at : at + batch_size] for at in range(0, len(near), batch_size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def of_similar_size(lengths: Sequence[int], budget: int, rng: random.Random) -> Batches:
+    """Batches of nearly as many tokens each, none of more than the budget.
+
+    The next example goes to the emptiest batch. Then no batch holds more than the mean and the
+    longest example together, from which follows how many batches it takes, whatever the order.
+    """
+    heap = [(0, number) for number in range(batches_within(lengths, budget))]
+    batches: Batches = [[] for _ in heap]
+    for item in rng.sample(range(len(lengths)), len(lengths)):
+        tokens, number = heapq.heappop(heap)
+        batches[number].append(item)
+        heapq.heappush(heap, (tokens + lengths[item], number))
+    rng.shuffle(batches)
+    return batches
+
+
+def batches_within(lengths: Sequence[int], budget: int) -> int:
+    """How many batches keep to the budget in every order; an example of more than it is alone."""
+    total, room = sum(lengths), budget - max(lengths)
+    if budget >= total:
+        return 1
+    return min(len(lengths), math.ceil(total / room)) if room > 0 else len(lengths)
+
+
+def fair_share(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> Batches:
+    """One rank's part of a split that every problem of is answered once, by one rank.
+
+    All ranks get the same number of batches, for some strategies wait for each other in each.
+    """
+    mine = range(rank, count, ranks)
+    wanted = math.ceil(math.ceil(count / ranks) / batch_size)
+    edges = [len(mine) * number // wanted for number in range(wanted + 1)]
+    return [list(mine[start:end]) for start, end in pairwise(edges) if end > start]

@@ -1,0 +1,124 @@
+"""Where a run stands in its data: a pure function of seed, epoch and step.
+
+A checkpoint holds only epoch and step, and a run that goes on from it, in the middle of an epoch
+too, reads the very batches that it would have read.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from reasonrft.datamodules.batching import Batches
+from reasonrft.errors import BadInput
+from reasonrft.problems import Problem
+
+
+class Order(Sampler[list[int]]):
+    """The batches of an epoch, from batch `start` on, as one rank reads them."""
+
+    def __init__(
+        self,
+        plan: Callable[[random.Random], Batches],
+        name: str,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        """
+        Args:
+            plan: All batches of an epoch, given its randomness; always equally many.
+            name: What is read, and in what batches, for the checkpoint to be compared with.
+            seed: Another seed is another order.
+            rank: Which process this is.
+            ranks: How many processes read batches of their own.
+        """
+        self.plan, self.seed, self.rank, self.ranks = plan, seed, rank, ranks
+        self.name = f"{name}, seed {seed}, {ranks} process{'es' if ranks > 1 else ''}"
+        self.epoch = self.start = 0
+        # Ranks must read equally many; what is left over is other batches in every epoch.
+        self._count = len(plan(random.Random(0))) // ranks
+
+    @property
+    def sampler(self) -> "Order":
+        """Lightning looks here for whom to tell the epoch."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = self.plan(random.Random(f"{self.seed}/{self.epoch}"))
+        mine = batches[self.rank :: self.ranks][: self._count]
+        return iter(mine[self.start :])
+
+
+class ProblemLoader(DataLoader[Any]):
+    """Encoded batches of problems; bad input in a worker is raised as it is, in one sentence."""
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        batches: Sampler[list[int]] | Batches,
+        encode: Callable[[list[Problem]], Any],
+        workers: int = 0,
+    ) -> None:
+        super().__init__(
+            problems,  # type: ignore[arg-type]  # a sequence is all that it uses of a Dataset
+            batch_sampler=batches,
+            collate_fn=encode,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            # Seeds of workers come from here, not from the randomness that training uses.
+            generator=torch.Generator(),
+        )
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a generator suffices
+        for batch in super().__iter__():
+            if isinstance(batch, BadInput):
+                raise batch
+            yield batch
+
+
+class ResumableLoader(ProblemLoader):
+    """A loader whose place in the epoch Lightning keeps in its checkpoints."""
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        order: Order,
+        encode: Callable[[list[Problem]], Any],
+        workers: int = 0,
+    ) -> None:
+        super().__init__(problems, order, encode, workers)
+        self.order = order
+        self.seen = 0
+        self.resumed: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # As a generator it begins with the first batch, when Lightning has told the epoch.
+        resumed, self.resumed = self.resumed, {}
+        # A checkpoint from the end of an epoch goes on with the next one.
+        self.seen = resumed["seen"] if resumed.get("epoch") == self.order.epoch else 0
+        self.order.start = self.seen
+        for batch in super().__iter__():
+            # Counted here and not in the workers, which read ahead.
+            self.seen += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        place = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
+        return self.resumed or place | {"order": self.order.name}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if 0 < state["seen"] < state["of"] and state["order"] != self.order.name:
+            raise BadInput(
+                f"the checkpoint stands in the middle of {state['order']}; this run reads "
+                f"{self.order.name}: go on with the same data, batches and seed"
+            )
+        self.resumed = dict(state)

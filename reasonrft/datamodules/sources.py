@@ -1,0 +1,188 @@
+"""Where problems come from: drawn by a world once and for all, or read from anybody's files."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from lightning.pytorch.utilities import rank_zero_info
+
+from reasonrft.data import build
+from reasonrft.errors import BadInput
+from reasonrft.problems import Problem
+from reasonrft.readers import load_problems
+from reasonrft.worlds import make_world
+
+
+class ProblemSource:
+    """Problems by split; subclass it and name it by class_path."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits there are: train, val, and the tests by any other names."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what splits it has")
+
+    def prepare(self, splits: Sequence[str]) -> None:
+        """Write what these splits need to disk; called by one process only."""
+
+    def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        """A split's problems in their order, read as of a task where that is given."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its problems are")
+
+
+class DrawnProblems(ProblemSource):
+    """A world's problems, drawn into files when they are first needed; all runs share them."""
+
+    def __init__(
+        self,
+        task: str,
+        preset: str | None = None,
+        train: int = 10_000,
+        val: int = 200,
+        test: int = 500,
+        seed: int = 0,
+        folder: str = "data",
+        knobs: dict[str, Any] | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """
+        Args:
+            task: World that draws: counting, structure, transformation, or perception-...
+            preset: Named setting of the world's knobs, such as tiny.
+            train: Problems to train on.
+            val: Problems of the validation split.
+            test: Problems of each test split.
+            seed: Another seed is another data set.
+            folder: Where problems are kept, in a folder of their own for every setting.
+            knobs: Single knobs of the world, over the preset.
+            workers: How many processes draw; as many as there are cores if not given.
+        """
+        world = make_world(task, preset, seed, **(knobs or {}))
+        self._splits = tuple(dict.fromkeys(("train", "val", *world.splits)))
+        self.task, self.preset, self.seed, self.workers = task, preset, seed, workers
+        self.sizes = dict.fromkeys(self._splits, test) | {"train": train, "val": val}
+        self.knobs = dict(knobs or {})
+        # A preset that has changed since is another setting, whatever it is called.
+        settings = [_defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.knobs]
+        mark = hashlib.sha256(json.dumps([*settings, seed], default=str, sort_keys=True).encode())
+        self.folder = Path(folder) / "-".join(filter(None, (task, preset, mark.hexdigest()[:8])))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in self._splits if self.sizes[split] > 0)
+
+    def prepare(self, splits: Sequence[str]) -> None:
+        for split in splits:
+            if not self._file(split).exists():
+                self._draw(split)
+
+    def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        return load_problems(self._file(split), "reason-rft", task)
+
+    def _home(self, split: str) -> Path:
+        return self.folder / f"{split}-{self.sizes[split]}"
+
+    def _file(self, split: str) -> Path:
+        return self._home(split) / f"{self.task}-{split}.json"
+
+    def _draw(self, split: str) -> None:
+        home, size = self._home(split), self.sizes[split]
+        home.mkdir(parents=True, exist_ok=True)
+        rank_zero_info(f"drawing {size:,} {split} problems of the {self.task} world into {home}")
+        # Another run may want the same problems: it waits, and finds them there.
+        with FileLock(home / ".lock"):
+            build(
+                self.task,
+                split,
+                size,
+                str(home),
+                self.seed,
+                self.preset,
+                self.knobs,
+                self.workers,
+            )
+
+
+def _defaults(world: type) -> dict[str, Any]:
+    parameters = inspect.signature(world).parameters.values()
+    return {one.name: one.default for one in parameters if one.name != "seed"}
+
+
+class StoredProblems(ProblemSource):
+    """Problems in files of any format that can be read, in folders, or on the Hugging Face hub."""
+
+    def __init__(
+        self,
+        train: str | None = None,
+        val: str | None = None,
+        tests: dict[str, str] | None = None,
+        format: str | None = None,
+        image_root: str | None = None,
+        columns: dict[str, str] | None = None,
+        select: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Args:
+            train: File, folder or hub name to train on.
+            val: The same for validation.
+            tests: The same for each test split, by its name: id, ood, or any other.
+            format: Format of the records, where it is not to be found out.
+            image_root: What paths of pictures are relative to, if not to their file.
+            columns: What the data calls problem, answer, image, id, cot or choices.
+            select: Split of the data to take for train, val or a test, where it holds several.
+        """
+        named = {"train": train, "val": val, **(tests or {})}
+        self.sources = {split: source for split, source in named.items() if source is not None}
+        if not self.sources:
+            raise BadInput("StoredProblems needs train, val or tests: files, folders or hub names")
+        if strange := set(select or ()) - set(self.sources):
+            known = ", ".join(self.sources)
+            raise BadInput(f"select names {', '.join(sorted(strange))}; there are only {known}")
+        self.format, self.image_root, self.columns = format, image_root, columns
+        self.select: Mapping[str, str] = select or {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.sources)
+
+    def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        return load_problems(
+            self.sources[split],
+            self.format,
+            task,
+            self.image_root,
+            self.columns,
+            self.select.get(split),
+        )
+
+
+class MixedProblems(ProblemSource):
+    """Problems of several sources: trained and validated on together, tested one by one."""
+
+    def __init__(self, sources: dict[str, ProblemSource]) -> None:
+        """
+        Args:
+            sources: Sources by name; a test split "id" of the source "cubes" is called cubes-id.
+        """
+        self.parts: dict[str, list[tuple[ProblemSource, str]]] = {}
+        for name, source in sources.items():
+            for split in source.splits:
+                known = split if split in ("train", "val") else f"{name}-{split}"
+                self.parts.setdefault(known, []).append((source, split))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.parts)
+
+    def prepare(self, splits: Sequence[str]) -> None:
+        for source, own in self._parts(splits):
+            source.prepare([own])
+
+    def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        return [one for source, own in self._parts([split]) for one in source.problems(own, task)]
+
+    def _parts(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
+        return [part for split in splits for part in self.parts[split]]

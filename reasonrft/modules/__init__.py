@@ -1,0 +1,9 @@
+"""What Lightning trains and evaluates."""
+
+from reasonrft.modules.base import ReasoningModule
+from reasonrft.modules.endpoint import EndpointModule
+from reasonrft.modules.grpo import GRPOModule
+from reasonrft.modules.schedules import WarmupCosine
+from reasonrft.modules.sft import SFTModule
+
+__all__ = ["EndpointModule", "GRPOModule", "ReasoningModule", "SFTModule", "WarmupCosine"]

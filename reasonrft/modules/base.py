@@ -1,0 +1,124 @@
+"""A module around a policy: weights, optimizer, schedule, checkpoints and answers."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import nn
+
+from reasonrft.errors import BadInput
+from reasonrft.evaluation.answers import Answers
+from reasonrft.evaluation.weights import weights_digest
+from reasonrft.modules.evaluation import EvaluatedModule
+from reasonrft.modules.schedules import WarmupCosine
+from reasonrft.policy.encoding import Encoder, PromptBatch
+from reasonrft.policy.policy import Policy
+from reasonrft.policy.rollout import roll_out
+from reasonrft.policy.sampling import Sampling
+
+
+class ReasoningModule(EvaluatedModule):
+    """Trains a policy; what it learns from, and how, a subclass says in `training_step`."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
+        scheduler: LRSchedulerCallable | None = None,
+        answer_tokens: int = 512,
+        results: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """
+        Args:
+            policy: The model to train or to test.
+            optimizer: Class of the optimizer, and its arguments but the parameters.
+            scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            answer_tokens: Most tokens of an answer.
+            results: Folder for answers and report; if not given, one below the trainer's
+                default_root_dir, named after the policy and a hash of its weights.
+            seed: Another seed is other randomness in training, such as dropout.
+        """
+        super().__init__(answer_tokens, results)
+        self.policy, self.optimizer, self.scheduler = policy, optimizer, scheduler
+        self.seed = seed
+        # Frozen weights are not in checkpoints; on_load_checkpoint makes sure of the others.
+        self.strict_loading = False
+
+    @property
+    def encoder(self) -> Encoder:
+        return self.policy.encoder
+
+    def configure_model(self) -> None:
+        self.policy.load()
+        self.policy.train()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(decayed_or_not(self))
+        if self.scheduler is None:
+            return optimizer
+        return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
+
+    def on_train_start(self) -> None:
+        # Asked for any earlier, the number of steps keeps Lightning from restoring the loader.
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, WarmupCosine):
+            scheduler.plan(int(self.trainer.estimated_stepping_batches))
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout is a function of seed and step, so that a resumed run drops the same.
+        place = f"{self.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}"
+        torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:7], "big"))
+
+    def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
+        greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
+        rollout = roll_out(self.policy, batch, 1, greedy)
+        answered = [group[0] for group in rollout.completions]
+        return Answers(
+            [texts[0] for texts in rollout.texts],
+            [len(one.ids) for one in answered],
+            [not one.stopped for one in answered],
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """The policy's path, a hash of the weights that it has now, and how it sees and counts."""
+        policy = self.policy
+        return {
+            "policy": policy.path,
+            "weights": weights_digest(policy),
+            "pixels": [policy.min_pixels, policy.max_pixels],
+            "arithmetic": [policy.dtype, policy.quantize, self.trainer.precision],
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep weights that are frozen out: they are those that the policy starts from."""
+        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
+        if frozen:
+            trained = set(trained_names(self))
+            state = checkpoint["state_dict"]
+            checkpoint["state_dict"] = {name: state[name] for name in state if name in trained}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        trained = set(trained_names(self))
+        if missing := sorted(trained - checkpoint["state_dict"].keys()):
+            raise BadInput(
+                f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
+                f"this policy trains, such as {missing[0]}: it is another policy's"
+            )
+
+
+def trained_names(module: nn.Module) -> Iterator[str]:
+    """Names of the parameters that are trained; a weight that has two names has the first."""
+    return (name for name, value in module.named_parameters() if value.requires_grad)
+
+
+def decayed_or_not(module: nn.Module) -> list[dict[str, Any]]:
+    """Trained parameters, those without weight decay apart: biases and scales of norms."""
+    trained = [value for value in module.parameters() if value.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [value for value in trained if value.ndim > 1]},
+        {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

@@ -1,0 +1,73 @@
+"""Evaluating a model that somebody else serves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reasonrft.evaluation.answers import Answers
+from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.modules.evaluation import EvaluatedModule
+from reasonrft.problems import Problem
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Problems and the words in which they are asked; nothing is encoded here."""
+
+    problems: list[Problem]
+    texts: list[str]
+
+    def select(self, rows: Sequence[int]) -> "Questions":
+        return Questions([self.problems[row] for row in rows], [self.texts[row] for row in rows])
+
+
+class QuestionEncoder:
+    """Leaves problems as they are, for an endpoint has an encoder of its own."""
+
+    def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> Questions:
+        return Questions(list(problems), list(texts))
+
+
+class EndpointModule(EvaluatedModule):
+    """A model behind an OpenAI-compatible endpoint: it can be evaluated, and not trained."""
+
+    def __init__(
+        self, endpoint: Endpoint, answer_tokens: int = 1024, results: str | None = None
+    ) -> None:
+        """
+        Args:
+            endpoint: Who is asked, and how.
+            answer_tokens: Most tokens of an answer.
+            results: Folder for answers and report; if not given, one below the trainer's
+                default_root_dir, named after the model.
+        """
+        super().__init__(answer_tokens, results)
+        self.endpoint = endpoint
+
+    @property
+    def encoder(self) -> QuestionEncoder:
+        return QuestionEncoder()
+
+    def answer(self, batch: Questions, max_tokens: int) -> Answers:
+        replies = self.endpoint.ask_all(batch.problems, batch.texts, max_tokens)
+        return Answers(
+            [reply.text for reply in replies],
+            [reply.tokens for reply in replies],
+            [reply.truncated for reply in replies],
+        )
+
+    def identity(self) -> dict[str, Any]:
+        asked = self.endpoint
+        fields = {"request": asked.request, "omit": list(asked.omit)}
+        return {"policy": asked.model, "endpoint": asked.sender.address, **fields}
+
+    def teardown(self, stage: str) -> None:
+        self.print(self._bill())
+
+    def _bill(self) -> str:
+        paid = self.endpoint.paid
+        asked, answered = sum(r.prompt_tokens for r in paid), sum(r.tokens for r in paid)
+        return (
+            f"{self.endpoint.sender.sent} requests, {asked:,} + {answered:,} tokens, "
+            f"cost {self.endpoint.cost:.4f}"
+        )

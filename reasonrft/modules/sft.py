@@ -1,0 +1,149 @@
+"""Stage 1: supervised fine-tuning on the assistant's turns.
+
+N response tokens.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.optim import Optimizer
+
+from reasonrft.errors import BadInput
+from reasonrft.modules.base import ReasoningModule
+from reasonrft.policy.encoding import Example
+from reasonrft.policy.layout import Group
+from reasonrft.policy.policy import Policy
+from reasonrft.policy.scoring import score
+from reasonrft.policy.sharing import sharing_fault
+
+
+@dataclass
+class Step:
+    """What one process has added up since the last optimizer step."""
+
+    loss: Tensor | float = 0.0
+    tokens: int = 0
+    """Of responses."""
+    read: int = 0
+    """Tokens of prompts and responses."""
+    ids: list[str] = field(default_factory=list)
+    since: float = field(default_factory=time.perf_counter)
+
+    def add(self, loss: Tensor, examples: list[Example]) -> None:
+        self.loss = self.loss + loss.detach().sum()
+        self.tokens += len(loss)
+        self.read += sum(example.length for example in examples)
+        self.ids += [example.prompt.problem.id for example in examples]
+
+    def counts(self) -> list[float]:
+        return [float(self.loss), float(self.tokens), float(self.read)]
+
+
+class SFTModule(ReasoningModule):
+    """Maximises the likelihood of responses, token by token.
+
+    The loss is the mean over all response tokens of an optimizer step, however they are spread
+    over accumulated batches and processes: gradients of sums are added up, and divided once.
+    """
+
+    learns_from = "examples"
+
+    def __init__(
+        self,
+        policy: Policy,
+        optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
+        scheduler: LRSchedulerCallable | None = None,
+        row_tokens: int | None = None,
+        answer_tokens: int = 512,
+        results: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """
+        Args:
+            policy: The model to train or to test.
+            optimizer: Class of the optimizer, and its arguments but the parameters.
+            scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            row_tokens: Pack examples into rows of so many tokens; each in a row if not given.
+            answer_tokens: Most tokens of an answer.
+            results: Folder for answers and report; if not given, one below the trainer's
+                default_root_dir, named after the policy and a hash of its weights.
+            seed: Another seed is other randomness in training, such as dropout.
+        """
+        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed)
+        self.row_tokens = row_tokens
+        self._step = Step()
+        self._accumulated: dict[str, Any] | None = None
+
+    def configure_model(self) -> None:
+        super().configure_model()
+        fault = sharing_fault(self.policy.model) if self.row_tokens is not None else None
+        if fault:
+            rank_zero_warn(f"{self.policy.path} takes each example in a row of its own: {fault}")
+            self.row_tokens = None
+
+    def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
+        loss = self.negative_log_likelihood(batch)  # (N,)
+        self._step.add(loss, batch)
+        return loss.sum()
+
+    def negative_log_likelihood(self, examples: list[Example]) -> Tensor:  # (N,)
+        """Of each token of the responses, the end of the turn included."""
+        groups = [Group(example.prompt, [example.response]) for example in examples]
+        scores = score(
+            self.policy,
+            groups,
+            shared=self.row_tokens is not None,
+            row_tokens=self.row_tokens or 0,
+            as_sampled=False,
+        )
+        return -scores.log_probs
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Turn the gradient of the sum into that of the mean over all tokens of this step."""
+        mine = torch.tensor(self._step.counts(), device=self.device)
+        loss, tokens, read = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
+        if not math.isfinite(loss):
+            names = ", ".join(self._step.ids)
+            raise BadInput(
+                f"step {self.global_step}: the loss is {loss} on problems {names}; the policy was "
+                "not updated, and the last checkpoint is the one before"
+            )
+        # Lightning has divided by accumulated batches, and averaged over processes.
+        undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        gradients = [value.grad for value in self.policy.parameters() if value.grad is not None]
+        torch._foreach_mul_(gradients, undone / tokens)
+        self.log("train/loss", loss / tokens, prog_bar=True)
+        self.log("train/tokens", tokens)
+        self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
+        self._step = Step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep half of an accumulation too, where one process holds all of it."""
+        super().on_save_checkpoint(checkpoint)
+        if self._step.tokens and self.trainer.world_size == 1:
+            named = self.policy.named_parameters()
+            gradients = {name: value.grad for name, value in named if value.grad is not None}
+            checkpoint["accumulated"] = {"counts": self._step.counts(), "gradients": gradients}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self._accumulated = checkpoint.get("accumulated")
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        if self._accumulated:
+            loss, tokens, read = self._accumulated["counts"]
+            self._step = Step(loss, int(tokens), int(read))
+            named = dict(self.policy.named_parameters())
+            for name, gradient in self._accumulated["gradients"].items():
+                named[name].grad = gradient.to(named[name].device)
+            self._accumulated = None
+
+    def on_validation_end(self) -> None:
+        self._step.since = time.perf_counter()

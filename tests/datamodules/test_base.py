@@ -1,0 +1,151 @@
+import io
+
+import pytest
+from PIL import Image
+
+from reasonrft.datamodules import (
+    CountingDataModule,
+    GeneralDataModule,
+    StructureDataModule,
+    TransformationDataModule,
+)
+from reasonrft.errors import BadInput
+from reasonrft.policy import Policy
+from reasonrft.tasks import CountingTask, find_task
+from reasonrft.tasks.tags import write_response
+from tests.datamodules.reading import MadeUp, Reader, made_up, quiet, read
+from tests.policy.problems import picture
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="session")
+def encoder(family_folder):
+    return Policy(str(family_folder("qwen3-vl"))).encoder
+
+
+def test_examples_hold_the_prompt_and_the_response_of_their_target(encoder):
+    problem = made_up(3)
+    ((example,),) = read(encoder, MadeUp([problem]), batch_size=1)
+    task = find_task("counting")
+    text = write_response(problem.cot, "3")
+    assert example.prompt.text == task.prompt(problem)
+    assert encoder.decode(example.response) == text + "<|im_end|>"
+    ((example,),) = read(encoder, MadeUp([problem]), target="answer")
+    assert example.prompt.text == task.prompt(problem, reasoning=False)
+    assert encoder.decode(example.response) == "3<|im_end|>"
+
+
+def test_a_module_that_learns_from_prompts_gets_prompts(encoder):
+    batches = read(encoder, MadeUp([made_up(n) for n in range(6)]), "prompts", batch_size=4)
+    assert [len(batch.prompts) for batch in batches] == [4, 2]
+    assert {problem.id for batch in batches for problem in batch.problems} == {
+        f"p{n}" for n in range(6)
+    }
+
+
+def test_lengths_are_those_of_what_is_read(encoder):
+    data = CountingDataModule(MadeUp([made_up(n) for n in range(6)]), batch_size=2)
+    reader = Reader(encoder)
+    quiet().fit(reader, data)
+    assert sorted(one.length for batch in reader.batches for one in batch) == sorted(data.lengths)
+    # Batches of similar length: each holds neighbours.
+    assert all(
+        abs(int(a.prompt.problem.answer) - int(b.prompt.problem.answer)) == 1
+        for a, b in reader.batches
+    )
+
+
+def test_long_examples_are_left_out_with_their_ids_and_never_cut(encoder, caplog):
+    source = MadeUp([made_up(n) for n in (1, 2, 200, 3, 300)])
+    with caplog.at_level("INFO"):
+        batches = read(encoder, source, max_tokens=400)
+    read_ids = {one.prompt.problem.id for batch in batches for one in batch}
+    assert read_ids == {"p1", "p2", "p3"}
+    said = "train: 2 of 5 problems are longer than max_tokens=400 and are left out: p200, p300"
+    assert caplog.messages.count(said) == 1
+    # Of prompts alone none is too long: only thoughts are.
+    assert sum(len(batch) for batch in read(encoder, source, "prompts", max_tokens=400)) == 5
+    with pytest.raises(BadInput, match="no problem of split train is within max_tokens=20"):
+        read(encoder, source, max_tokens=20)
+
+
+def test_batches_keep_to_a_budget_of_tokens(encoder):
+    source = MadeUp([made_up(n) for n in range(20)])
+    batches = read(encoder, source, batch_tokens=1000, max_tokens=500)
+    assert all(sum(one.length for one in batch) <= 1000 for batch in batches)
+    assert len(batches) < 10
+    with pytest.raises(BadInput, match="batch_tokens=100 has no room"):
+        CountingDataModule(source, batch_tokens=100)
+
+
+def test_a_limit_takes_the_same_problems_in_every_run(encoder):
+    source = MadeUp([made_up(n) for n in range(20)])
+    first, second, other = (
+        {one.prompt.problem.id for batch in read(encoder, source, limit=5, **o) for one in batch}
+        for o in ({}, {"batch_size": 2}, {"seed": 1})
+    )
+    assert first == second != other
+    assert len(first) == len(other) == 5
+
+
+def test_every_test_split_has_a_loader_in_order(encoder):
+    source = MadeUp(id=[made_up(n) for n in range(5)], val=[made_up(9)], ood=[made_up(7)])
+    data = CountingDataModule(source, eval_batch_size=2, workers=1)
+    assert (data.eval_splits("validate"), data.eval_splits("test")) == (("val",), ("id", "ood"))
+    reader = Reader(encoder)
+    quiet().test(reader, data, verbose=False)
+    found = [(at, one.id) for at, batch in reader.batches for one in batch.problems]
+    assert found == [(0, f"p{n}") for n in range(5)] + [(1, "p7")]
+
+
+def test_a_task_of_ones_own_asks_in_its_words(encoder):
+    task = CountingTask(template="Say: {question}")
+    ((example,),) = read(encoder, MadeUp([made_up(3)]), task=task)
+    assert example.prompt.text == "Say: How many?"
+
+
+def faults(data, problems) -> str:
+    with pytest.raises(BadInput) as raised:
+        quiet().fit(Reader(None), data(MadeUp(problems)))  # type: ignore[arg-type]
+    return str(raised.value)
+
+
+def test_bad_problems_are_named_before_anything_is_trained():
+    two = made_up(2, images=(picture((1, 2, 3)),) * 2)
+    assert faults(CountingDataModule, [made_up(1), two]) == (
+        "split train, problem 'p2': it has 2 pictures, and counting takes 1 picture"
+    )
+    assert "it has no picture, and structure takes 1" in faults(
+        StructureDataModule, [made_up(2, images=(), task="structure")]
+    )
+    assert "it has 1 picture, and transformation takes 2" in faults(
+        TransformationDataModule, [made_up(2, task="transformation")]
+    )
+    assert "split train, problem 'p2': it has no picture, while 2 of 3 problems have one" in faults(
+        GeneralDataModule, [made_up(1), made_up(2, images=()), made_up(3)]
+    )
+    assert "problem 'p4': it has no chain of thought to learn from" in faults(
+        CountingDataModule, [made_up(4, cot=" ")]
+    )
+    assert "problem 'p4': 'many' is not a whole number" in faults(
+        CountingDataModule, [made_up(4, answer="many")]
+    )
+    assert faults(CountingDataModule, []) == "split train has no problems"
+
+
+def test_a_picture_over_the_limit_is_named(encoder, tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (9000, 9000)).save(path)
+    with pytest.raises(
+        BadInput, match="problem 'p1': 9000x9000 picture is over the limit of 64,000,000"
+    ):
+        read(encoder, MadeUp([made_up(1, images=(path,))]))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_named(encoder, workers):
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "PNG")
+    with pytest.raises(BadInput, match="problem 'p1': damaged picture"):
+        read(encoder, MadeUp([made_up(1, images=(file.getvalue()[:600],))]), workers=workers)

@@ -1,0 +1,82 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from reasonrft.datamodules import DrawnProblems, MixedProblems, StoredProblems
+from reasonrft.errors import BadInput
+from reasonrft.worlds import make_world
+
+
+def drawn(folder, **options) -> DrawnProblems:
+    sizes = {"train": 3, "val": 2, "test": 1} | options
+    return DrawnProblems("counting", "tiny", folder=str(folder), workers=1, **sizes)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    drawn(folder).prepare(["train", "id"])
+    return folder
+
+
+def test_drawn_problems_are_the_worlds(folder):
+    source = drawn(folder)
+    assert source.splits == ("train", "val", "id", "ood-domain", "ood-operation")
+    problems, world = source.problems("train"), make_world("counting", "tiny")
+    assert len(problems) == 3
+    for index, problem in enumerate(problems):
+        expected = world.problem("train", index)
+        assert (problem.question, problem.cot) == (expected.question, expected.cot)
+        assert problem.images[0].read_bytes() == expected.images[0]
+
+
+def test_only_what_is_asked_for_is_drawn_and_only_once(folder):
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")}
+    assert not [path for path in files if "ood" in path.name or "val" in path.name]
+    drawn(folder).prepare(["train", "id"])
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")} == files
+
+
+def test_every_setting_has_a_folder_of_its_own(folder):
+    settings = ({}, {"seed": 1}, {"knobs": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
+    sources = [drawn(folder, **one) for one in settings]
+    assert len({source._file("train") for source in sources}) == 4
+    assert sources[-1].splits == ("train", "val")
+
+
+def test_two_runs_may_want_the_same_problems_at_once(tmp_path):
+    runs = [drawn(tmp_path, train=8) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda run: run.prepare(["train"]), runs))
+    assert len(runs[0].problems("train")) == 8
+
+
+def test_stored_problems_are_read_as_of_the_task_asked_for(tmp_path):
+    rows = [{"id": "a", "problem": "How many?", "answer": "3", "split": "b"}]
+    rows += [{"id": "c", "problem": "How many?", "answer": "4", "split": "d"}]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    source = StoredProblems(str(path), tests={"ood": str(path)}, select={"ood": "d"})
+    assert source.splits == ("train", "ood")
+    assert [one.task for one in source.problems("train", "counting")] == ["counting"] * 2
+    assert [one.id for one in source.problems("ood")] == ["c"]
+
+
+def test_stored_problems_need_a_file():
+    with pytest.raises(BadInput, match="needs train, val or tests"):
+        StoredProblems()
+    with pytest.raises(BadInput, match="select names test; there are only train"):
+        StoredProblems("a.json", select={"test": "x"})
+
+
+def test_mixed_problems_are_learned_together_and_tested_apart(folder, tmp_path):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps([{"problem": "How many?", "answer": "3"}]))
+    own = StoredProblems(str(path), tests={"odd": str(path)})
+    mixed = MixedProblems({"world": drawn(folder), "own": own})
+    assert mixed.splits[:2] == ("train", "val")
+    assert mixed.splits[2:] == ("world-id", "world-ood-domain", "world-ood-operation", "own-odd")
+    mixed.prepare(["train", "own-odd"])
+    assert len(mixed.problems("train")) == 4
+    assert len(mixed.problems("own-odd")) == 1

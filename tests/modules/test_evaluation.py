@@ -1,0 +1,174 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reasonrft.errors import BadInput
+from reasonrft.evaluation.weights import weights_digest
+from tests.modules.answering import Counter, data, trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# Of the numbers 0 to 9 five are even, of 0 to 4 three.
+TALLIES = {"id": (0.5, 10), "ood-domain": (0.6, 5)}
+
+
+def answers(folder: Path) -> list[dict]:
+    files = sorted(folder.glob("answers*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def check_results(folder: Path) -> None:
+    splits = json.loads((folder / "summary.json").read_text())["tasks"]["counting"]
+    assert {name: (found["strict"], found["n"]) for name, found in splits.items()} == TALLIES
+    predictions = json.loads((folder / "vision-r1-result" / "clevr-math.json").read_text())
+    assert [row["id"] for row in predictions] == [f"id-{number:02d}" for number in range(10)]
+
+
+def test_a_test_scores_every_split(tmp_path, capsys):
+    module, run = Counter(), trainer(tmp_path)
+    run.test(module, data())
+    metrics = {name: float(value) for name, value in run.callback_metrics.items()}
+    assert metrics == pytest.approx(
+        {
+            "test/counting/id/accuracy": 0.5,
+            "test/counting/id/official": 0.5,
+            "test/counting/id/tokens": 5,
+            "test/counting/id/truncated": 0,
+            "test/counting/ood-domain/accuracy": 0.6,
+            "test/counting/ood-domain/official": 0.6,
+            "test/counting/ood-domain/tokens": 5,
+            "test/counting/ood-domain/truncated": 0,
+        }
+    )
+    (folder,) = (tmp_path / "evaluation").iterdir()
+    assert folder.name.startswith("counter-")
+    check_results(folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    by = summary["tasks"]["counting"]["id"]["by"]["template"]
+    assert {name: part["strict"] for name, part in by.items()} == {"even": 1, "odd": 0}
+    line = answers(folder)[1]
+    assert {key: line[key] for key in ("id", "split", "solution", "official", "strict")} == {
+        "id": "id-01",
+        "split": "counting/id",
+        "solution": "1",
+        "official": 0,
+        "strict": 0,
+    }
+    printed = capsys.readouterr().out
+    assert "50.00 [23.7, 76.3]" in printed
+    assert "dataloader_idx" not in printed
+
+
+def test_what_is_answered_is_not_asked_again(tmp_path):
+    module = Counter()
+    trainer(tmp_path, limit_test_batches=2).test(module, data())
+    assert len(module.asked) == 2 * 3 - 1 + 2 * 3 - 1  # Ten are four batches of 2 or 3, five two.
+    again = Counter()
+    trainer(tmp_path).test(again, data(batch=4))
+    assert sorted(module.asked + again.asked) == sorted(line["id"] for line in answers_in(tmp_path))
+    assert len(module.asked + again.asked) == 15
+    check_results(next((tmp_path / "evaluation").iterdir()))
+    third = Counter()
+    trainer(tmp_path).test(third, data())
+    assert third.asked == []
+    assert Counter(name="another").asked == []
+
+
+def answers_in(root: Path) -> list[dict]:
+    (folder,) = (root / "evaluation").iterdir()
+    return answers(folder)
+
+
+def test_validation_logs_and_keeps_nothing(tmp_path):
+    module, run = Counter(), trainer(tmp_path)
+    run.validate(module, data(), verbose=False)
+    assert float(run.callback_metrics["val/counting/val/accuracy"]) == 0.5
+    assert float(run.callback_metrics["val/counting/val/tokens"]) == 5
+    run.validate(module, data(), verbose=False)
+    assert module.asked == [f"val-0{number}" for number in range(4)] * 2
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_prediction_writes_answers_and_no_scores(tmp_path, capsys):
+    folder = tmp_path / "mine"
+    module = Counter(results=str(folder))
+    found = trainer(tmp_path).predict(module, data())
+    assert found[0][0][0] == "<think>t</think><answer>0</answer>"
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines][9:11] == ["id-09", "ood-domain-00"]
+    assert "strict" not in lines[0] and not (folder / "summary.json").exists()
+    assert str(folder / "predictions.jsonl") in capsys.readouterr().out
+    again = Counter(results=str(folder))
+    assert trainer(tmp_path).predict(again, data()) == found
+    assert again.asked == []
+
+
+def test_a_folder_of_another_policys_answers_is_refused(tmp_path):
+    trainer(tmp_path).test(Counter(results=str(tmp_path)), data())
+    with pytest.raises(BadInput, match="choose another folder for the results"):
+        trainer(tmp_path).test(Counter("another", results=str(tmp_path)), data())
+
+
+def test_splits_need_a_datamodule(tmp_path):
+    with pytest.raises(BadInput, match="needs a datamodule whose eval_splits"):
+        trainer(tmp_path).test(Counter(), ["batch"])
+
+
+def run_program(folder: Path, *options: str) -> int:
+    command = [sys.executable, "-m", "tests.modules.answering", str(folder), *options]
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(command, cwd=root, capture_output=True, timeout=300).returncode
+
+
+def test_an_evaluation_that_was_killed_goes_on(tmp_path):
+    assert run_program(tmp_path, "--die-after", "3") == -9
+    kept = answers(tmp_path)
+    assert 0 < len(kept) < 10
+    assert not (tmp_path / "summary.json").exists()
+    with (tmp_path / "answers.jsonl").open("a") as file:
+        file.write(json.dumps(kept[0])[:-20])  # as if it had been killed while writing
+    module = Counter(results=str(tmp_path))
+    trainer(tmp_path).test(module, data())
+    assert sorted([line["id"] for line in kept] + module.asked) == sorted(
+        line["id"] for line in answers(tmp_path)
+    )
+    assert len(answers(tmp_path)) == 15
+    check_results(tmp_path)
+
+
+def test_several_ranks_share_the_work_and_report_once(tmp_path):
+    trainer(tmp_path, limit_test_batches=1).test(Counter(results=str(tmp_path)), data())
+    first = len(answers(tmp_path))
+    assert run_program(tmp_path, "--ranks", "2") == 0
+    assert (tmp_path / "answers.rank1.jsonl").exists()
+    assert len(answers(tmp_path)) == len({line["key"] for line in answers(tmp_path)}) == 15
+    assert first < 15
+    check_results(tmp_path)
+
+
+def test_weights_are_told_apart_in_every_bit():
+    import torch
+
+    def layer(value: float) -> torch.nn.Linear:
+        made = torch.nn.Linear(2, 2, dtype=torch.bfloat16)
+        return made.requires_grad_(False).apply(lambda m: [p.fill_(value) for p in m.parameters()])
+
+    assert weights_digest(layer(1)) == weights_digest(layer(1))
+    assert weights_digest(layer(1)) != weights_digest(layer(2))
+    assert weights_digest(layer(1)) != weights_digest(layer(1).float())
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    docs = Path(__file__).resolve().parents[2] / "docs" / "evaluation.md"
+    (example,) = re.findall(r"```python\n(.*?)```", docs.read_text(), re.DOTALL)
+    names: dict = {}
+    exec(example, names)
+    run = trainer(tmp_path)
+    run.test(names["AlwaysThree"](), data())
+    # One of ten answers is 3, and one of five.
+    assert float(run.callback_metrics["test/counting/id/accuracy"]) == pytest.approx(0.1)
+    assert float(run.callback_metrics["test/counting/ood-domain/accuracy"]) == pytest.approx(0.2)

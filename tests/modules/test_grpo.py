@@ -1,0 +1,218 @@
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from reasonrft.errors import BadInput
+from reasonrft.grpo import token_weights
+from reasonrft.modules import GRPOModule
+from reasonrft.modules.micro_batches import micro_batches, similar
+from reasonrft.policy import Lora, Policy, Sampling
+from reasonrft.problems import Problem
+from reasonrft.rewards import Reward
+from tests.datamodules.reading import quiet
+from tests.modules.fitting import data, difference, weights
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Capitals(Reward):
+    """Share of capital letters; a random model writes some."""
+
+    def score(self, completion: str, problem: Problem) -> float:
+        return sum(sign.isupper() for sign in completion) / (1 + len(completion))
+
+
+class OnlyOn(Reward):
+    """The same for every completion, but for those of one problem."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__()
+        self.problem = problem
+
+    def score_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+        if problem.id != self.problem:
+            return [0.5] * len(completions)
+        return [float(place % 2) for place in range(len(completions))]
+
+
+class Broken(Reward):
+    def score(self, completion: str, problem: Problem) -> float:
+        return float("nan")
+
+
+@pytest.fixture(scope="module")
+def folder(family_folder) -> Path:
+    return family_folder("qwen3-vl")
+
+
+def module(folder: Path, rewards: dict[str, Reward] | None = None, **options) -> GRPOModule:
+    lr = options.pop("lr", 0.05)
+    policy = options.pop("policy", None) or Policy(str(folder))
+    settings = {"group_size": 4, "sampling": Sampling(max_tokens=8), "max_grad_norm": 1e9}
+    return GRPOModule(
+        policy,
+        rewards or {"capitals": Capitals()},
+        optimizer=lambda params: torch.optim.SGD(params, lr),
+        **{**settings, **options},
+    )
+
+
+def fit(one: GRPOModule, steps: int = 2, batch_size: int = 8, **trainer) -> GRPOModule:
+    quiet(max_steps=steps * one.updates, max_epochs=-1, **trainer).fit(
+        one, data(batch_size=batch_size)
+    )
+    return one
+
+
+def trained(folder: Path, **options) -> dict[str, Tensor]:
+    return weights(fit(module(folder, **options)))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.04])
+@pytest.mark.parametrize("loss", ["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"])
+def test_micro_batches_change_no_update(loss, beta, folder):
+    whole = trained(folder, loss=loss, beta=beta, batch_tokens=100_000)
+    pieces = trained(folder, loss=loss, beta=beta, batch_tokens=1)
+    assert difference(whole, pieces) < 1e-5
+    start = Policy(str(folder))
+    start.load()
+    assert difference(whole, {n: p.detach() for n, p in start.named_parameters()}) > 1e-4
+
+
+class Unskipping(GRPOModule):
+    """Scores groups without signal too."""
+
+    def split(self, batch, rollout, advantages):
+        counted = rollout.stopped | self.count_truncated
+        weight = token_weights(rollout.lengths, counted, self.loss, self.sampling.max_tokens)
+        every = list(range(len(batch)))
+        return micro_batches(batch, rollout, advantages, weight, every, self.batch_tokens)
+
+
+@pytest.mark.parametrize("loss", ["grpo", "dapo", "bnpo"])
+def test_skipping_groups_without_signal_changes_no_update(loss, folder):
+    rewards = {"one": OnlyOn("p9")}
+    settings = {"rewards": rewards, "loss": loss, "group_size": 4}
+    momentum = partial(torch.optim.AdamW, lr=1e-3)
+    kinds = []
+    for kind in (GRPOModule, Unskipping):
+        one = kind(
+            Policy(str(folder)), optimizer=momentum, sampling=Sampling(max_tokens=8), **settings
+        )
+        # Prompts come two at a time: some steps have no signal at all, and momentum goes on.
+        kinds.append(weights(fit(one, steps=4, batch_size=2)))
+    assert difference(*kinds) < 1e-6
+
+
+def test_the_first_update_is_on_policy(folder):
+    one = fit(module(folder, loss="grpo", beta=0.1), steps=1)
+    assert one.record is not None
+    metrics = one.record.metrics
+    assert metrics["train/sampling_difference_max"] < 1e-5
+    assert metrics["train/clip_fraction"] == 0
+    assert metrics["train/kl"] == pytest.approx(0, abs=1e-9)
+    # Advantages of a group add up to nothing, and so does the loss where all ratios are one.
+    assert metrics["train/loss"] == pytest.approx(0, abs=0.1)
+
+
+def test_later_updates_leave_the_sampling_policy(folder):
+    one = fit(module(folder, updates=3, lr=5.0), steps=1)
+    assert one.global_step == 3
+    assert one.record.metrics["train/clip_fraction"] > 0
+
+
+def test_the_reference_is_the_policy_of_the_start(folder, tmp_path):
+    first = fit(module(folder, policy=Policy(str(folder), Lora(rank=2)), lr=50.0))
+    first.policy.save(tmp_path / "adapter")
+    stage_1 = weights(first)
+    second = module(
+        folder, policy=Policy(str(folder), Lora(path=str(tmp_path / "adapter"))), beta=0.1, lr=50.0
+    )
+    fit(second)
+    # Switching the adapter off would give the model before stage 1.
+    with second.reference.in_place():
+        assert difference(weights(second), stage_1) == 0
+    assert difference(weights(second), stage_1) > 1e-4
+    assert second.record.metrics["train/kl"] > 0
+
+
+def test_without_a_penalty_there_is_no_reference(folder):
+    one = module(folder)
+    one.configure_model()
+    assert one.reference is None
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_policy_moves(folder):
+    one = module(folder, rewards={"one": OnlyOn("p9")})
+    one.configure_model()
+    one.policy.head.weight.data[5] = float("inf")
+    before = weights(one)
+    with pytest.raises(BadInput, match=r"step 0: the loss is nan on problems p9;"):
+        fit(one)
+    after = weights(one)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_reward_that_is_no_number_is_named(folder):
+    with pytest.raises(BadInput, match=r"reward 'broken' is no finite number on problem 'p"):
+        fit(module(folder, rewards={"broken": Broken()}))
+
+
+def test_pictures_are_encoded_once_in_a_run_where_the_tower_is_frozen(folder):
+    one = module(folder, beta=0.04)
+    seen = []
+    one.configure_model()
+    one.policy.model.model.visual.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(torch.is_grad_enabled()), with_kwargs=True
+    )
+    fit(one, steps=2)  # two epochs of eight problems with a picture each
+    assert seen == [False] * 8
+    assert one.record.counters.images_encoded == 0
+
+
+def test_where_the_tower_is_trained_pictures_are_encoded_once_to_sample_and_once_to_learn(folder):
+    one = module(folder, policy=Policy(str(folder), train_parts=("language", "tower")))
+    one.configure_model()
+    seen: list[tuple[bool, int]] = []
+    one.policy.model.model.visual.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(
+            (torch.is_grad_enabled(), len(kwargs["grid_thw"]))
+        ),
+        with_kwargs=True,
+    )
+    fit(one, steps=1)
+    assert sum(count for grad, count in seen if not grad) == 8
+    assert sum(count for grad, count in seen if grad) <= 8  # groups without signal are not read
+
+
+def test_truncated_completions_may_be_left_out(folder):
+    one = module(folder, count_truncated=False, sampling=Sampling(max_tokens=1))
+    one.configure_model()
+    before = weights(one)
+    fit(one)
+    # A random model hardly ever ends with its first token: nothing is left to learn from.
+    assert one.record.metrics["train/truncated"] > 0.8
+    assert one.record.metrics["train/loss"] == pytest.approx(0, abs=0.5)
+    assert difference(before, weights(one)) < difference(before, trained(folder))
+
+
+def test_it_learns(folder):
+    one = module(folder, lr=3.0, group_size=8, max_grad_norm=1.0)
+    rewards = []
+
+    def note(*_):
+        rewards.append(one.record.metrics["train/reward"])
+
+    one.on_train_batch_end = note
+    fit(one, steps=25)
+    assert sum(rewards[-5:]) > 1.5 * sum(rewards[:5])
+
+
+def test_micro_batches_are_padded_within_their_budget():
+    # Padded to the longest: 2 x 9, then 2 x 5, then 1 x 3.
+    assert similar([5, 9, 3, 8, 4], budget=18) == [[1, 3], [0, 4, 2]]
+    assert similar([5, 9, 3, 8, 4], budget=1) == [[1], [3], [0], [4], [2]]

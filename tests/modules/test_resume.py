@@ -1,0 +1,101 @@
+"""A run that is killed with SIGKILL and started again ends as if nothing had happened."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reasonrft.cli import main
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+OFTEN = """
+trainer:
+  enable_progress_bar: false
+  limit_val_batches: 0
+  log_every_n_steps: 1
+  logger:
+    class_path: CSVLogger
+    init_args: {save_dir: "${trainer.default_root_dir}", name: csv, flush_logs_every_n_steps: 1}
+  callbacks:
+    - class_path: ModelCheckpoint
+      init_args:
+        dirpath: ${trainer.default_root_dir}/checkpoints
+        every_n_train_steps: 3
+        save_top_k: 0
+        save_last: true
+    - class_path: ExportPolicy
+"""
+STEPS = 40
+
+
+def losses(run: Path, version: int) -> dict[int, str]:
+    """As they stand in the log, digit for digit."""
+    path = run / "csv" / f"version_{version}" / "metrics.csv"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    return {int(row["step"]): row["train/loss"] for row in rows if row.get("train/loss")}
+
+
+def rows_in(run: Path) -> int:
+    try:
+        return len(losses(run, 0))
+    except (OSError, ValueError, KeyError, TypeError):  # not yet there, or being written
+        return 0
+
+
+def kill_after(rows: int, args: list[str], run: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-m", "reasonrft", *args]
+    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    while killed.poll() is None and rows_in(run) < rows:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("accumulated", "workers"), [(1, 0), (2, 1)])
+def test_a_killed_run_goes_on_to_the_same_bits(
+    family_folder, tmp_path, tmp_path_factory, accumulated, workers
+):
+    overlay = tmp_path / "often.yaml"
+    overlay.write_text(OFTEN)
+    drawn = tmp_path_factory.getbasetemp() / "drawn-for-resuming"
+    batches = 40 // 4 // accumulated
+    options = {
+        "policy": family_folder("qwen3-vl"),
+        "trainer.max_epochs": STEPS // batches,
+        "trainer.accumulate_grad_batches": accumulated,
+        "data.source.folder": drawn,
+        "data.source.train": 40,
+        "data.source.val": 1,
+        "data.batch_size": 4,
+        "data.workers": workers,
+    }
+    args = ["fit", "--config", str(CONFIGS / "sft.yaml"), "--config", str(overlay)]
+    args += [f"--{key}={value}" for key, value in options.items()]
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    main([*args, f"--trainer.default_root_dir={whole}"])
+
+    rows = random.randrange(4, 25)
+    args += [f"--trainer.default_root_dir={halves}"]
+    kill_after(rows, args, halves)
+    main([*args, "--ckpt_path", "last"])
+
+    expected = losses(whole, 0)
+    before, after = losses(halves, 0), losses(halves, 1)
+    assert len(expected) == STEPS and 0 < min(after) <= max(before) + 1 < STEPS
+    assert expected.items() >= before.items() and expected.items() >= after.items()
+    assert (before | after).keys() == expected.keys()
+    weights = [load_file(run / "policy" / "model.safetensors") for run in (whole, halves)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())

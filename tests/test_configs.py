@@ -1,0 +1,73 @@
+"""Every config runs: small stand-ins where it names a model or many problems."""
+
+from pathlib import Path
+
+import pytest
+
+from reasonrft.cli import main
+from reasonrft.policy.checkpoints import ASSETS
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+TASKS = ("counting", "structure", "transformation")
+TINY = tuple(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.glob("tiny/*.yaml"))
+ELSEWHERE = {"endpoint.yaml"}
+"""Run by tests/modules/test_endpoint.py."""
+
+FIT = [("sft.yaml", f"data/{task}.yaml") for task in TASKS]
+FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
+FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("sft.yaml", "paper/sft.yaml")]
+
+
+@pytest.fixture(scope="module")
+def small(family_folder, tmp_path_factory) -> dict[str, object]:
+    """Options that keep a run short."""
+    return {
+        "policy": family_folder("qwen3-vl"),
+        "data.source.folder": tmp_path_factory.mktemp("drawn"),
+        "data.source.train": 2,
+        "data.source.val": 1,
+        "data.source.test": 1,
+        "data.source.workers": 1,
+        "model.answer_tokens": 2,
+        "trainer.fast_dev_run": 1,
+        "trainer.enable_progress_bar": "false",
+    }
+
+
+def run(command: str, configs: tuple[str, ...], options: dict[str, object]) -> None:
+    args = [argument for name in configs for argument in ("--config", str(CONFIGS / name))]
+    main([command, *args, *(f"--{key}={value}" for key, value in options.items())])
+
+
+@pytest.mark.parametrize("configs", FIT, ids="+".join)
+def test_a_config_trains(configs, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # Real pictures are large for a model that reads them in bytes of 7 pixels.
+    limits = {"model.policy.max_pixels": 3136} if "transformation" not in configs[1] else {}
+    run("fit", configs, small | limits)
+
+
+@pytest.mark.skipif(not (ASSETS / "tiny").is_dir(), reason="the tiny model does not ship yet")
+@pytest.mark.parametrize("config", TINY)
+def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}
+    options = {key: value for key, value in small.items() if not key.startswith("data.source.")}
+    for task in TASKS:
+        place = f"data.source.sources.{task}.init_args"
+        options |= {f"{place}.{name}": value for name, value in sizes.items()}
+    run("fit", (config,), options | {"data.workers": 0, "policy": "tiny"})
+
+
+def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run("test", ("sft.yaml",), small | {"trainer.fast_dev_run": "false"})
+    assert "OOD-operation" in capsys.readouterr().out
+    assert len(list(tmp_path.glob("outputs/sft/counting/evaluation/*/summary.json"))) == 1
+
+
+def test_no_config_is_left_out():
+    there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
+    assert there == {name for configs in FIT for name in configs} | {*TINY} | ELSEWHERE
