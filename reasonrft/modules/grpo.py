@@ -1,6 +1,6 @@
 """Stage 2: Group Relative Policy Optimization on checkable rewards.
 
-P prompts, G completions per prompt, N completion tokens in all.
+P prompts, G completions per prompt, N completion tokens in all, W ranks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from reasonrft.errors import BadInput
@@ -104,6 +105,7 @@ class GRPOModule(ReasoningModule):
         self.updates, self.batch_tokens, self.resample = updates, batch_tokens, resample
         self.count_truncated, self.max_grad_norm = count_truncated, max_grad_norm
         self.record: StepRecord | None = None
+        self._trusted = False
 
     def configure_model(self) -> None:
         super().configure_model()
@@ -124,7 +126,7 @@ class GRPOModule(ReasoningModule):
         with self.watch.timing("reward"):
             rewards = self.judge(rollout.texts, batch.problems)  # (P, G), each
         total = weighted(rewards, self.rewards)  # (P, G)
-        advantages = group_advantages(total, self.scale)  # (P, G)
+        advantages = self.mine(group_advantages(self.everybodys(total), self.scale))  # (P, G)
         parts = self.split(batch, rollout, advantages)
         with self.watch.timing("update"):
             self.remember(parts)
@@ -133,6 +135,17 @@ class GRPOModule(ReasoningModule):
                     self.manual_backward(self.part_loss(part))
                 self.update(parts)
         self.tell(batch, rollout, rewards, total, advantages)
+
+    def everybodys(self, value: Tensor) -> Tensor:  # (W * P, G)
+        """What all ranks have, rank by rank."""
+        if self.trainer.world_size == 1:
+            return value
+        gathered: Any = self.all_gather(value.to(self.device))  # (W, P, G)
+        return gathered.flatten(0, 1).cpu()
+
+    def mine(self, value: Tensor) -> Tensor:  # (P, G)
+        """This rank's part of what all ranks have."""
+        return value.chunk(self.trainer.world_size)[self.global_rank]
 
     def sample(self, batch: PromptBatch) -> Rollout:
         """Completions that depend on the seed and the number of batches before, and on no more."""
@@ -156,12 +169,27 @@ class GRPOModule(ReasoningModule):
 
     def split(self, batch: PromptBatch, rollout: Rollout, advantages: Tensor) -> list[MicroBatch]:
         """Groups that can move the policy, in micro-batches, with the weight of each token."""
-        counted = rollout.stopped | self.count_truncated
-        weights = token_weights(rollout.lengths, counted, self.loss, self.sampling.max_tokens)
+        lengths = self.everybodys(rollout.lengths)
+        counted = self.everybodys(rollout.stopped) | self.count_truncated
+        weights = self.mine(token_weights(lengths, counted, self.loss, self.sampling.max_tokens))
+        # Ranks average their gradients, and the weights are those of a sum.
+        weights = weights * self.trainer.world_size
         # Without a penalty, a group whose advantages are all zero has no gradient.
         moves = (advantages != 0).any(1) | (self.beta > 0)
         learned = moves.nonzero().flatten().tolist()
-        return micro_batches(batch, rollout, advantages, weights, learned, self.batch_tokens)
+        parts = micro_batches(batch, rollout, advantages, weights, learned, self.batch_tokens)
+        return self.even(parts, batch, rollout)
+
+    def even(
+        self, parts: list[MicroBatch], batch: PromptBatch, rollout: Rollout
+    ) -> list[MicroBatch]:
+        """As many micro-batches on every rank: they wait for each other after each."""
+        if self.trainer.world_size == 1:
+            return parts
+        most = int(self.everybodys(torch.tensor([[len(parts)]])).max())
+        nothing = torch.zeros(rollout.lengths.shape)
+        idle = micro_batches(batch, rollout, nothing, nothing, [0], self.batch_tokens)
+        return parts + idle * (most - len(parts))
 
     def remember(self, parts: Sequence[MicroBatch]) -> None:
         """What the policy that training began with thinks of the completions."""
@@ -173,7 +201,25 @@ class GRPOModule(ReasoningModule):
 
     def log_probs(self, part: MicroBatch) -> Scores:
         temperature = self.sampling.scoring_temperature
+        self.doubt(part)
         return score(self.policy, part.groups, temperature)
+
+    def doubt(self, part: MicroBatch) -> None:
+        """Once, hold the shared row of a group to the plain way; leave it where they differ."""
+        if self._trusted or not self.policy.shares_rows:
+            return
+        self._trusted = True
+        shortest = [min(part.groups, key=lambda group: group.length)]
+        with torch.no_grad():
+            shared, plain = (score(self.policy, shortest, 1.0, way) for way in (True, False))
+        difference = (shared.log_probs - plain.log_probs).abs().mean().item()
+        exact = self.policy.model.dtype == torch.float32 and self.trainer.precision == "32-true"
+        if not difference < (1e-4 if exact else 0.05):
+            self.policy.shares_rows = False
+            rank_zero_warn(
+                f"{self.policy.path} takes a row for every completion: in shared rows its "
+                f"log-probabilities differ by {difference:.2g} on average"
+            )
 
     def part_loss(self, part: MicroBatch) -> Tensor:
         """The part of the loss that one micro-batch adds."""

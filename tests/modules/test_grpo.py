@@ -184,9 +184,29 @@ def test_where_the_tower_is_trained_pictures_are_encoded_once_to_sample_and_once
         ),
         with_kwargs=True,
     )
-    fit(one, steps=1)
+    one.on_train_batch_start = lambda *_: seen.clear()
+    fit(one, steps=2)  # the first step also holds shared rows to plain ones
     assert sum(count for grad, count in seen if not grad) == 8
     assert sum(count for grad, count in seen if grad) <= 8  # groups without signal are not read
+
+
+def test_shared_rows_are_held_to_plain_ones_before_they_are_trusted(folder):
+    one = module(folder)
+    one.configure_model()
+    decoder = one.policy.model.get_decoder()
+
+    def careless(module, args, kwargs):
+        """A family that does not heed the mask it is given."""
+        mask = kwargs.get("attention_mask")
+        if mask is not None and mask.ndim == 4:
+            kwargs["attention_mask"] = None
+        return args, kwargs
+
+    decoder.register_forward_pre_hook(careless, with_kwargs=True)
+    with pytest.warns(UserWarning, match="takes a row for every completion: in shared rows"):
+        fit(one, steps=1)
+    assert not one.policy.shares_rows
+    assert one.record.metrics["train/sampling_difference_max"] < 1e-5
 
 
 def test_truncated_completions_may_be_left_out(folder):
