@@ -17,6 +17,7 @@ ELSEWHERE = {"endpoint.yaml"}
 
 FIT = [("sft.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
+FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("sft.yaml", "paper/sft.yaml")]
 
 

@@ -1,5 +1,17 @@
 """What watches a run and writes down what it sees."""
 
+from reasonrft.callbacks.curves import CurvesPicture
 from reasonrft.callbacks.export import ExportPolicy
+from reasonrft.callbacks.gallery import SampleGallery
+from reasonrft.callbacks.memory import HostMemory
+from reasonrft.callbacks.progress import BeforeAndAfter
+from reasonrft.callbacks.reasoning import ReasoningMonitor
 
-__all__ = ["ExportPolicy"]
+__all__ = [
+    "BeforeAndAfter",
+    "CurvesPicture",
+    "ExportPolicy",
+    "HostMemory",
+    "ReasoningMonitor",
+    "SampleGallery",
+]

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 
 from reasonrft.datamodules.batching import fair_share, of_similar_length, of_similar_size, shuffled
-from reasonrft.datamodules.checking import check, left_out
+from reasonrft.datamodules.checking import check, left_out, watched
 from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
 from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
 from reasonrft.datamodules.sources import ProblemSource
@@ -45,6 +45,7 @@ class TaskDataModule(LightningDataModule):
         eval_batch_size: int = 32,
         max_tokens: int = 4096,
         limit: int | None = None,
+        watch: Sequence[str] = ("val",),
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -59,6 +60,7 @@ class TaskDataModule(LightningDataModule):
             eval_batch_size: Problems that are answered together.
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
+            watch: Splits that validation answers while training; "ood*" is all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
@@ -69,6 +71,7 @@ class TaskDataModule(LightningDataModule):
                 f"{max_tokens:,}: make it at least as large"
             )
         self.source, self.target, self.limit, self.seed = source, target, limit, seed
+        self.watch = watched(watch, source.splits)
         own = find_task(self.task_name) if self.task_name else None
         self.common_task = task or own
         self.task = task or own or find_task("general")
@@ -81,7 +84,7 @@ class TaskDataModule(LightningDataModule):
     def eval_splits(self, stage: Stage) -> tuple[str, ...]:
         """The splits that a stage answers, in the order of its loaders."""
         if stage in ("fit", "validate"):
-            return tuple(split for split in self.source.splits if split == "val")
+            return self.watch
         return tuple(split for split in self.source.splits if split not in ("train", "val"))
 
     def prepare_data(self) -> None:
@@ -98,13 +101,13 @@ class TaskDataModule(LightningDataModule):
         return ResumableLoader(problems, self._order(), encode, self.workers)
 
     def val_dataloader(self) -> list[ProblemLoader]:
-        return self._eval_loaders("validate")
+        return self.eval_loaders("validate")
 
     def test_dataloader(self) -> list[ProblemLoader]:
-        return self._eval_loaders("test")
+        return self.eval_loaders("test")
 
     def predict_dataloader(self) -> list["Batches"]:
-        return [Batches(loader) for loader in self._eval_loaders("predict")]
+        return [Batches(loader) for loader in self.eval_loaders("predict")]
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
@@ -112,16 +115,18 @@ class TaskDataModule(LightningDataModule):
         # Lightning would take it apart, and problems are frozen; the policy moves what it joins.
         return batch
 
-    def _eval_loaders(self, stage: Stage) -> list[ProblemLoader]:
+    def eval_loaders(self, stage: Stage, limit: int | None = None) -> list[ProblemLoader]:
+        """Loaders of a stage's splits: of all problems, or of so many, in all runs the same."""
         encode = self._encode("prompts")
+        splits = [_some(self.problems[split], limit, 0) for split in self.eval_splits(stage)]
         return [
             ProblemLoader(
-                self.problems[split],
-                fair_share(len(self.problems[split]), self.eval_batch_size, *self._ranks),
+                problems,
+                fair_share(len(problems), self.eval_batch_size, *self._ranks),
                 encode,
                 self.workers,
             )
-            for split in self.eval_splits(stage)
+            for problems in splits
         ]
 
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
@@ -166,13 +171,7 @@ class TaskDataModule(LightningDataModule):
             return problems
         learned = self.target if self._kind == "examples" else None
         check(problems, split, self.common_task, self.pictures, learned)
-        return self._within(self._limited(problems))
-
-    def _limited(self, problems: Sequence[Problem]) -> Sequence[Problem]:
-        if self.limit is None or self.limit >= len(problems):
-            return problems
-        chosen = random.Random(f"{self.seed}/limit").sample(range(len(problems)), self.limit)
-        return [problems[item] for item in sorted(chosen)]
+        return self._within(_some(problems, self.limit, self.seed))
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""
@@ -211,6 +210,14 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.loader)
+
+
+def _some(problems: Sequence[Problem], limit: int | None, seed: int) -> Sequence[Problem]:
+    """At most so many, drawn at random, in their order."""
+    if limit is None or limit >= len(problems):
+        return problems
+    chosen = random.Random(f"{seed}/limit").sample(range(len(problems)), limit)
+    return [problems[item] for item in sorted(chosen)]
 
 
 def _name_of(task: Task | None) -> str | None:

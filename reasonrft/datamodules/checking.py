@@ -1,6 +1,7 @@
 """What must hold of problems before anything is trained or tested on them."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from reasonrft.datamodules.encoding import Target
 from reasonrft.errors import BadInput
@@ -56,6 +57,17 @@ def _picture_fault(problem: Problem, pictures: int | None, pictured: int, count:
 
 def _pictures(count: int) -> str:
     return f"{count} picture{'' if count == 1 else 's'}" if count else "no picture"
+
+
+def watched(names: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:
+    """The splits that are named, in their order; `BadInput` about a name that is none's."""
+    others = [split for split in splits if split != "train"]
+    for name in names:
+        # Many sources have no validation split, and "val" is what is watched by default.
+        if name != "val" and not any(fnmatchcase(split, name) for split in others):
+            there = ", ".join(others) or "none"
+            raise BadInput(f"watch names {name!r}, which is no split to be answered: use {there}")
+    return tuple(split for split in others if any(fnmatchcase(split, name) for name in names))
 
 
 def left_out(ids: Sequence[str], count: int, split: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 """How far a measured accuracy can be from the true one."""
 
 import math
+from collections.abc import Sequence
 
 Z = 1.959963984540054
 """Of a normal distribution, 95 % lies within this many deviations."""
@@ -20,3 +21,16 @@ def wilson_interval(mean: float, count: int) -> tuple[float, float]:
     # Rounding must not put the mean itself outside.
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return max(0.0, min(low, mean)), min(1.0, max(high, mean))
+
+
+def difference_interval(
+    before: float, before_bounds: Sequence[float], after: float, after_bounds: Sequence[float]
+) -> tuple[float, float]:
+    """Newcombe's 95 % interval of the difference of two proportions with Wilson's intervals.
+
+    Where both are of the same problems it is wider than needed: what is easy stays easy.
+    """
+    change = after - before
+    down = math.hypot(after - after_bounds[0], before_bounds[1] - before)
+    up = math.hypot(after_bounds[1] - after, before - before_bounds[0])
+    return change - down, change + up

@@ -33,10 +33,15 @@ def as_text(summary: Summary) -> str:
 
 def _block(task: str, splits: Splits) -> str:
     rows = [
-        [_title(task), *map(_heading, splits), "average"],
+        [title(task), *map(heading, splits), "average"],
         *([measure, *_cells(splits, measure)] for measure in MEASURES),
         ["answers", *(str(found["n"]) for found in splits.values()), ""],
     ]
+    return text_table(rows)
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """Columns below each other: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths) for row in rows)
 
@@ -50,33 +55,33 @@ def as_markdown(summary: Summary) -> str:
     """The paper's table in one, then one table for each kind of question."""
     tasks = summary["tasks"]
     columns = [
-        f"{_title(task)}: {column}"
+        f"{title(task)}: {column}"
         for task, splits in tasks.items()
-        for column in [*map(_heading, splits), "average"]
+        for column in [*map(heading, splits), "average"]
     ]
     rows = [
         [f"{summary['policy']} ({measure})"]
         + [cell for splits in tasks.values() for cell in _cells(splits, measure)]
         for measure in MEASURES
     ]
-    parts = ["Accuracy in % [95 % interval]", _markdown_table(["", *columns], rows)]
+    parts = ["Accuracy in % [95 % interval]", markdown_table(["", *columns], rows)]
     for task, splits in tasks.items():
         for split, found in splits.items():
-            parts += [f"## {_title(task)}: {_heading(split)}", _markdown_table(*_parted(found))]
+            parts += [f"## {title(task)}: {heading(split)}", markdown_table(*_parted(found))]
     return "\n\n".join(parts) + "\n"
 
 
 def _parted(found: Tally) -> tuple[Row, list[Row]]:
     rows = [
         [kind, value]
-        + [_cell(tally, measure) for measure in MEASURES]
+        + [cell(tally, measure) for measure in MEASURES]
         + [str(tally["n"]), f"{tally['tokens']:.0f}", _percent(tally["truncated"])]
         for kind, value, tally in _parts(found)
     ]
     return ["", "", *MEASURES, "answers", "tokens", "truncated"], rows
 
 
-def _markdown_table(head: Row, rows: Iterable[Row]) -> str:
+def markdown_table(head: Row, rows: Iterable[Row]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
 
@@ -110,12 +115,12 @@ def _parts(found: Tally) -> Iterator[tuple[str, str, Tally]]:
 
 
 def _cells(splits: Splits, measure: str) -> Row:
-    return [_cell(found, measure) for found in splits.values()] + [
+    return [cell(found, measure) for found in splits.values()] + [
         _percent(average(splits, measure))
     ]
 
 
-def _cell(found: Tally, measure: str) -> str:
+def cell(found: Tally, measure: str) -> str:
     low, high = (f"{100 * bound:.1f}" for bound in found[MEASURES[measure]])
     return f"{_percent(found[measure])} [{low}, {high}]"
 
@@ -124,9 +129,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _title(task: str) -> str:
+def title(task: str) -> str:
     return TITLES.get(task, task)
 
 
-def _heading(split: str) -> str:
+def heading(split: str) -> str:
     return "ID" if split == "id" else split.replace("ood", "OOD")

@@ -1,17 +1,20 @@
 """Answering and scoring in Lightning's loops for validation, test and prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
+import torch
 from lightning.pytorch import LightningModule
+from torch import nn
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import AnswerFile, Answers, Line, prompt_key, write_lines
 from reasonrft.evaluation.identity import policy_name
 from reasonrft.evaluation.release import write_predictions
 from reasonrft.evaluation.report import write_report
-from reasonrft.evaluation.results import Score, score_answer, score_of, tally
+from reasonrft.evaluation.results import Score, Tally, score_answer, score_of, tally
 from reasonrft.evaluation.scoreboard import Scoreboard
 from reasonrft.problems import Problem
 from reasonrft.tasks import Task
@@ -108,6 +111,15 @@ class EvaluatedModule(LightningModule):
     def on_predict_end(self) -> None:
         self.print(f"answers: {self._file.path}")
 
+    def measure(self, loaders: Iterable[Iterable[Prompts]]) -> dict[str, Tally]:
+        """Tallies of the test splits, in the midst of training; no answer is kept on file."""
+        self._begin("test")
+        with self.trainer.precision_plugin.test_step_context(), _evaluating(self):
+            for split, loader in zip(self._splits, loaders, strict=True):
+                for batch in loader:
+                    self._score(batch, self._lines(split, batch))
+        return tally(self.scoreboard.compute())
+
     def _begin(self, stage: str) -> None:
         self.scoreboard.reset()
         data: Any = getattr(self.trainer, "datamodule", None)
@@ -166,3 +178,17 @@ class EvaluatedModule(LightningModule):
             named = {f"{stage}/{split}/{name}": value for name, value in averages.items()}
             self.log_dict(named, sync_dist=True)
         return scores
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """No gradients and no dropout; every part goes back to the mode it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        # Not inference_mode: features of pictures are remembered, and learned from later.
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -97,6 +97,8 @@ class GRPOModule(ReasoningModule):
             raise BadInput("group_size must be at least 2: completions are compared in groups")
         if not rewards:
             raise BadInput("rewards must name at least one reward")
+        if policy.adapter is not None and policy.adapter.dropout:
+            raise BadInput("dropout would score another policy than sampled: set it to 0 for GRPO")
         # Accumulation is over whole groups, and several updates share a rollout.
         self.automatic_optimization = False
         self.rewards, self.group_size, self.sampling = rewards, group_size, sampling
@@ -121,10 +123,7 @@ class GRPOModule(ReasoningModule):
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> None:
         self.watch = Watch()
-        with self.watch.timing("rollout"):
-            rollout = self.sample(batch)  # P x G completions
-        with self.watch.timing("reward"):
-            rewards = self.judge(rollout.texts, batch.problems)  # (P, G), each
+        rollout, rewards = self.experience(batch)  # P x G completions, (P, G) of each reward
         total = weighted(rewards, self.rewards)  # (P, G)
         advantages = self.mine(group_advantages(self.everybodys(total), self.scale))  # (P, G)
         parts = self.split(batch, rollout, advantages)
@@ -147,10 +146,29 @@ class GRPOModule(ReasoningModule):
         """This rank's part of what all ranks have."""
         return value.chunk(self.trainer.world_size)[self.global_rank]
 
-    def sample(self, batch: PromptBatch) -> Rollout:
-        """Completions that depend on the seed and the number of batches before, and on no more."""
+    def experience(self, batch: PromptBatch) -> tuple[Rollout, dict[str, Tensor]]:
+        """Completions and their rewards; groups without signal are sampled again, if asked for."""
+        rollout, rewards = self.try_out(batch, 0)
+        for attempt in range(1, self.resample + 1):
+            advantages = group_advantages(weighted(rewards, self.rewards), self.scale)
+            silent = (advantages == 0).all(1).nonzero().flatten().tolist()
+            if not silent:
+                break
+            other, judged = self.try_out(batch.select(silent), attempt)
+            rollout = rollout.with_groups(silent, other)
+            for name, found in judged.items():
+                rewards[name][silent] = found
+        return rollout, rewards
+
+    def try_out(self, batch: PromptBatch, attempt: int) -> tuple[Rollout, dict[str, Tensor]]:
+        """Completions, a function of seed, attempt and batches before alone, and their rewards."""
         done = self.global_step // self.updates
-        return roll_out(self.policy, batch, self.group_size, self.sampling, self.seed, done)
+        with self.watch.timing("rollout"):
+            rollout = roll_out(
+                self.policy, batch, self.group_size, self.sampling, f"{self.seed}.{attempt}", done
+            )
+        with self.watch.timing("reward"):
+            return rollout, self.judge(rollout.texts, batch.problems)
 
     def judge(self, texts: Texts, problems: Sequence[Problem]) -> dict[str, Tensor]:
         """Each reward's scores, unweighted; rewards do not wait for each other."""
@@ -281,6 +299,7 @@ class GRPOModule(ReasoningModule):
         self.log_dict({n: v for n, v in metrics.items() if n not in shown}, batch_size=len(batch))
         self.log_dict({n: metrics[n] for n in shown}, batch_size=len(batch), prog_bar=True)
         self.record = StepRecord(
+            self.global_step // self.updates - 1,
             batch.problems,
             rollout.texts,
             rollout.lengths,

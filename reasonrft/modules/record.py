@@ -22,6 +22,8 @@ from reasonrft.problems import Problem
 class StepRecord:
     """One batch: what was asked and answered, how that was judged, and what came of it."""
 
+    step: int
+    """Batches that were learned from before it; curves count alike."""
     problems: Sequence[Problem]
     texts: Sequence[Sequence[str]]
     lengths: Tensor  # (P, G)

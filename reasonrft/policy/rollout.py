@@ -3,7 +3,8 @@
 P prompts, G completions per prompt, R rows still going, V vocabulary.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
@@ -26,6 +27,10 @@ class Counters:
     row_steps_saved: int
     """Forward passes of single rows that finished early and were dropped."""
 
+    def __add__(self, other: "Counters") -> "Counters":
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Counters(*map(sum, pairs))
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -34,6 +39,13 @@ class Rollout:
     completions: list[list[Completion]]
     texts: list[list[str]]
     counters: Counters
+
+    def with_groups(self, rows: Sequence[int], other: "Rollout") -> "Rollout":
+        """This rollout with the groups of another in these rows."""
+        completions, texts = list(self.completions), list(self.texts)
+        for place, row in enumerate(rows):
+            completions[row], texts[row] = other.completions[place], other.texts[place]
+        return Rollout(completions, texts, self.counters + other.counters)
 
     @property
     def lengths(self) -> Tensor:  # (P, G)
@@ -52,7 +64,7 @@ def roll_out(
     batch: PromptBatch,
     group_size: int,
     sampling: Sampling,
-    seed: int = 0,
+    seed: int | str = 0,
     step: int = 0,
 ) -> Rollout:
     """Sample a group of completions of each prompt; the same seed and step give the same ones."""
@@ -78,7 +90,12 @@ def _grouped(items: list, size: int) -> list[list]:
 
 
 def _sample(
-    policy: Policy, batch: PromptBatch, group_size: int, sampling: Sampling, seed: int, step: int
+    policy: Policy,
+    batch: PromptBatch,
+    group_size: int,
+    sampling: Sampling,
+    seed: int | str,
+    step: int,
 ) -> tuple[list[Completion], int]:
     temperature = sampling.scoring_temperature
     state, log_probs = _read_prompts(policy, batch, temperature)

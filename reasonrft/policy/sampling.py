@@ -62,7 +62,9 @@ def _truncate(log_probs: Tensor, sampling: Sampling) -> Tensor:
     return log_probs
 
 
-def uniforms(seed: int, step: int, prompt: str, completion: int, count: int) -> Tensor:  # (count,)
+def uniforms(
+    seed: int | str, step: int, prompt: str, completion: int, count: int
+) -> Tensor:  # (count,)
     """Random numbers that depend on these four alone, whatever else is in the batch."""
     name = f"{seed}/{step}/{prompt}/{completion}".encode()
     generator = torch.Generator().manual_seed(

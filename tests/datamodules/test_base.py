@@ -99,6 +99,34 @@ def test_every_test_split_has_a_loader_in_order(encoder):
     assert found == [(0, f"p{n}") for n in range(5)] + [(1, "p7")]
 
 
+def test_validation_answers_the_splits_that_are_watched(encoder):
+    splits = {name: [made_up(n) for n in range(9)] for name in ("val", "id", "ood-a", "ood-b")}
+    source = MadeUp([made_up(1)], **splits)
+    assert CountingDataModule(source).eval_splits("fit") == ("val",)
+    assert CountingDataModule(MadeUp([made_up(1)])).eval_splits("fit") == ()
+    data = CountingDataModule(source, watch=["ood*", "id"])
+    assert data.eval_splits("validate") == ("id", "ood-a", "ood-b")
+    assert data.eval_splits("test") == ("id", "ood-a", "ood-b")
+    quiet(limit_val_batches=0).fit(Reader(encoder), data)
+    assert data.problems.keys() == {"train", "id", "ood-a", "ood-b"}
+    for name in ("odd", "train", "ID"):
+        with pytest.raises(
+            BadInput, match=rf"watch names '{name}', which .* use val, id, ood-a, ood-b"
+        ):
+            CountingDataModule(source, watch=["id", name])
+
+
+def test_a_part_of_a_split_is_the_same_in_every_run(encoder):
+    source = MadeUp(id=[made_up(n) for n in range(9)])
+    asked = []
+    for seed in (0, 1):
+        data = CountingDataModule(source, eval_batch_size=2, seed=seed)
+        quiet().test(Reader(encoder), data, verbose=False)
+        (loader,) = data.eval_loaders("test", limit=3)
+        asked.append([problem.id for batch in loader for problem in batch.problems])
+    assert asked[0] == asked[1] and len(set(asked[0])) == 3
+
+
 def test_a_task_of_ones_own_asks_in_its_words(encoder):
     task = CountingTask(template="Say: {question}")
     ((example,),) = read(encoder, MadeUp([made_up(3)]), task=task)

@@ -1,6 +1,6 @@
 import pytest
 
-from reasonrft.evaluation.intervals import wilson_interval
+from reasonrft.evaluation.intervals import difference_interval, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,13 @@ def test_it_covers_the_truth_19_times_of_20():
     held = [low <= 0.3 <= high for low, high in (wilson_interval(h / 40, 40) for h in range(41))]
     covered = sum(chance for chance, inside in zip(chances, held, strict=True) if inside)
     assert covered == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_difference():
+    # Newcombe (1998), example (a): 56 of 70 and 48 of 80, by his method 10.
+    after, before = 56 / 70, 48 / 80
+    bounds = difference_interval(
+        before, wilson_interval(before, 80), after, wilson_interval(after, 70)
+    )
+    assert bounds == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    assert difference_interval(1.0, (0.7, 1.0), 1.0, (0.7, 1.0)) == pytest.approx((-0.3, 0.3))

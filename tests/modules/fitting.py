@@ -13,9 +13,18 @@ from torch import Tensor
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import SFTModule
 from reasonrft.policy import Policy
+from reasonrft.problems import Problem
+from reasonrft.rewards import Reward
 from tests.datamodules.reading import MadeUp, made_up, quiet
 
 PROBLEMS = [made_up(number) for number in (2, 9, 4, 1, 7, 3, 12, 6)]
+
+
+class Capitals(Reward):
+    """Share of capital letters; a random model writes some."""
+
+    def score(self, completion: str, problem: Problem) -> float:
+        return sum(sign.isupper() for sign in completion) / (1 + len(completion))
 
 
 def module(

@@ -14,16 +14,9 @@ from reasonrft.policy import Lora, Policy, Sampling
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from tests.datamodules.reading import quiet
-from tests.modules.fitting import data, difference, weights
+from tests.modules.fitting import Capitals, data, difference, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-class Capitals(Reward):
-    """Share of capital letters; a random model writes some."""
-
-    def score(self, completion: str, problem: Problem) -> float:
-        return sum(sign.isupper() for sign in completion) / (1 + len(completion))
 
 
 class OnlyOn(Reward):
@@ -37,6 +30,13 @@ class OnlyOn(Reward):
         if problem.id != self.problem:
             return [0.5] * len(completions)
         return [float(place % 2) for place in range(len(completions))]
+
+
+class Seldom(Reward):
+    """1 for a completion that begins with one of the later letters."""
+
+    def score(self, completion: str, problem: Problem) -> float:
+        return float(completion[:1] > "w")
 
 
 class Broken(Reward):
@@ -106,6 +106,26 @@ def test_skipping_groups_without_signal_changes_no_update(loss, folder):
         # Prompts come two at a time: some steps have no signal at all, and momentum goes on.
         kinds.append(weights(fit(one, steps=4, batch_size=2)))
     assert difference(*kinds) < 1e-6
+
+
+def test_groups_without_signal_are_sampled_again(folder):
+    silent = {}
+    for resample in (0, 4):
+        one = module(folder, rewards={"seldom": Seldom()}, group_size=2, resample=resample)
+        fit(one, steps=1)
+        silent[resample] = one.record.metrics["train/zero_advantage_groups"]
+        prompt_tokens = one.record.counters.prompt_tokens
+        assert one.record.total.tolist() == [
+            [float(text[:1] > "w") for text in group] for group in one.record.texts
+        ]
+    assert silent[4] < silent[0]
+    once = fit(module(folder, group_size=2), steps=1).record.counters.prompt_tokens
+    assert prompt_tokens > once
+
+
+def test_dropout_is_refused(folder):
+    with pytest.raises(BadInput, match="dropout would score another policy"):
+        module(folder, policy=Policy(str(folder), Lora(dropout=0.1)))
 
 
 def test_the_first_update_is_on_policy(folder):

@@ -35,20 +35,39 @@ trainer:
         save_last: true
     - class_path: ExportPolicy
 """
-STEPS = 40
+STAGE_1 = {"trainer.max_epochs": 4}
+ACCUMULATED = {
+    "trainer.max_epochs": 8,
+    "trainer.accumulate_grad_batches": 2,
+    "data.workers": 1,
+}
+STAGE_2 = {
+    "trainer.max_steps": 80,  # two for each batch
+    "model.updates": 2,
+    "model.beta": 0.04,
+    "model.group_size": 4,
+    "model.sampling.max_tokens": 6,
+    "model.rewards": '{"capitals": {"class_path": "tests.modules.fitting.Capitals"}}',
+    "model.optimizer.init_args.lr": 0.001,
+}
+ROWS = 40
 
 
-def losses(run: Path, version: int) -> dict[int, str]:
-    """As they stand in the log, digit for digit."""
+def curves(run: Path, version: int) -> dict[int, dict[str, str]]:
+    """What was logged of training at each step, digit for digit."""
     path = run / "csv" / f"version_{version}" / "metrics.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    return {int(row["step"]): row["train/loss"] for row in rows if row.get("train/loss")}
+    return {
+        int(row["step"]): {name: row[name] for name in row if name.startswith("train/")}
+        for row in rows
+        if row.get("train/loss")
+    }
 
 
 def rows_in(run: Path) -> int:
     try:
-        return len(losses(run, 0))
+        return len(curves(run, 0))
     except (OSError, ValueError, KeyError, TypeError):  # not yet there, or being written
         return 0
 
@@ -63,25 +82,25 @@ def kill_after(rows: int, args: list[str], run: Path) -> None:
     assert killed.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize(("accumulated", "workers"), [(1, 0), (2, 1)])
+@pytest.mark.parametrize(
+    ("config", "stage"),
+    [("sft.yaml", STAGE_1), ("sft.yaml", ACCUMULATED), ("grpo.yaml", STAGE_2)],
+)
 def test_a_killed_run_goes_on_to_the_same_bits(
-    family_folder, tmp_path, tmp_path_factory, accumulated, workers
+    family_folder, tmp_path, tmp_path_factory, config, stage
 ):
     overlay = tmp_path / "often.yaml"
     overlay.write_text(OFTEN)
-    drawn = tmp_path_factory.getbasetemp() / "drawn-for-resuming"
-    batches = 40 // 4 // accumulated
     options = {
         "policy": family_folder("qwen3-vl"),
-        "trainer.max_epochs": STEPS // batches,
-        "trainer.accumulate_grad_batches": accumulated,
-        "data.source.folder": drawn,
+        "data.source.folder": tmp_path_factory.getbasetemp() / "drawn-for-resuming",
         "data.source.train": 40,
         "data.source.val": 1,
+        "data.source.test": 1,
         "data.batch_size": 4,
-        "data.workers": workers,
+        **stage,
     }
-    args = ["fit", "--config", str(CONFIGS / "sft.yaml"), "--config", str(overlay)]
+    args = ["fit", "--config", str(CONFIGS / config), "--config", str(overlay)]
     args += [f"--{key}={value}" for key, value in options.items()]
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     main([*args, f"--trainer.default_root_dir={whole}"])
@@ -91,10 +110,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     kill_after(rows, args, halves)
     main([*args, "--ckpt_path", "last"])
 
-    expected = losses(whole, 0)
-    before, after = losses(halves, 0), losses(halves, 1)
-    assert len(expected) == STEPS and 0 < min(after) <= max(before) + 1 < STEPS
-    assert expected.items() >= before.items() and expected.items() >= after.items()
+    expected, before, after = curves(whole, 0), curves(halves, 0), curves(halves, 1)
+    assert len(expected) == ROWS and 0 < min(after) <= max(before) + 1 < max(expected)
+    assert all(row == expected[step] for half in (before, after) for step, row in half.items())
     assert (before | after).keys() == expected.keys()
     weights = [load_file(run / "policy" / "model.safetensors") for run in (whole, halves)]
     assert weights[0].keys() == weights[1].keys()

@@ -1,0 +1,213 @@
+"""Measures what a policy sees, and how much of that is reasoning already.
+
+    python benchmarks/perception.py --policy tiny
+
+Attributes: is a caption's next token right, given all true tokens before it? On held-out scenes of
+each world, look by look, and on real CLEVR pictures where they stand beside the repository.
+Questions: greedy answers to those of the worlds, beside the answer given most often there.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from jsonargparse import CLI
+
+from reasonrft.policy.batching import extend
+from reasonrft.policy.encoding import Example
+from reasonrft.policy.policy import Policy
+from reasonrft.policy.rollout import roll_out
+from reasonrft.policy.sampling import Sampling
+from reasonrft.problems import Problem
+from reasonrft.tasks import find_task
+from reasonrft.tasks.tags import ANSWER, read_response, write_response
+from reasonrft.worlds import make_world
+from reasonrft.worlds.perception.counting import caption_of
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real" / "clevr"
+REAL_SIZE = {"width": 480, "height": 320}
+TASKS = ("counting", "structure", "transformation")
+
+_SEEN = r"(?P<size>\w+) (?P<colour>\w+) (?P<material>\w+) (?P<shape>\w+)"
+PATTERNS = {
+    "counting": [rf"x(?P<x>\d) y(?P<y>\d) {_SEEN}\."],
+    "transformation": [
+        rf"^r(?P<row>\d) c(?P<column>\d) {_SEEN}$",
+        r"^\d \w+ \w+ \w+ \w+ r(?P<row>\d) c(?P<column>\d)$",
+    ],
+    "structure": [
+        r"\A(?P<figure>[a-z ]+)\.",
+        r"x(?P<x>\d) y(?P<y>\d) (?:(?P<letter>[A-Z])|(?P<number>\S+?))\.(?= |\Z)",
+        r"axis (?P<axis>[\d ]+)\.",
+        r"(?P<name>[A-Z][a-z]+) = (?P<height>\d+)\.",
+        r"(?:parts|levels) = (?P<parts>\d+)\.",
+        r"[A-Z]{2,3} = (?P<fact>\S+?)\.(?= |\Z)",
+        r"(?:left|right) (?P<cells>[01 ]{19})\.",
+        r"(?:left|right) (?P<capital>[A-Z])\.",
+        r"(?:top|side) (?P<direction>\w+)\.",
+    ],
+}
+"""Kinds of attributes, as captions write them; what a question gives away is left out."""
+
+Tally = dict[str, list[int]]
+"""For each kind of attribute: right ones, all."""
+
+
+def measure(
+    policy: str,
+    scenes: int = 200,
+    questions: int = 200,
+    batch_size: int = 32,
+    answer_tokens: int = 256,
+    real: str = str(REAL),
+    output: str | None = None,
+) -> None:
+    """Print tables as Markdown.
+
+    Args:
+        policy: Folder, name on the Hugging Face hub, or tiny.
+        scenes: Held-out scenes of each look.
+        questions: Questions of each split.
+        batch_size: Problems read together.
+        answer_tokens: Most tokens of an answer.
+        real: Folder of real CLEVR pictures with their scenes.json.
+        output: JSON file to write as well.
+    """
+    model = Policy(policy)
+    model.load()
+    model.eval()
+    seen = {}
+    for task in TASKS:
+        world = make_world(f"perception-{task}", "tiny", whole=1.0)
+        for look in world.looks:  # type: ignore[attr-defined]
+            problems = (world.problem(look, index) for index in range(scenes))
+            seen[f"{task}, {look}"] = attributes(model, problems, task, batch_size)
+    if Path(real).is_dir():
+        pictures = real_problems(Path(real))
+        seen["real CLEVR"] = attributes(model, pictures, "counting", batch_size)
+    print_attributes(seen)
+    answered = {}
+    for task in TASKS:
+        world = make_world(task, "tiny")
+        for split in world.splits[2:]:
+            asked = [world.problem(split, index) for index in range(questions)]
+            if asked:
+                answered[f"{task}, {split}"] = answers(model, asked, batch_size, answer_tokens)
+    print_answers(answered)
+    if output:
+        told = {"policy": policy, "attributes": seen, "questions": answered}
+        Path(output).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def real_problems(folder: Path) -> Iterator[Problem]:
+    """Real pictures with the captions that our world would give them."""
+    for scene in json.loads((folder / "scenes.json").read_text(encoding="utf-8"))["scenes"]:
+        caption = caption_of(scene | REAL_SIZE)
+        place, _, thing = caption[0].partition(" y")
+        # Scenes name the original PNG; the samples may be JPEG.
+        picture = next((folder / "images").glob(f"{Path(scene['image_filename']).stem}.*"))
+        yield Problem(
+            id=scene["image_filename"],
+            task="general",
+            images=(picture,),
+            question=f"What is at {place} y{thing[0]}?",
+            answer=thing[2:],
+            cot=" ".join(f"{sentence}." for sentence in caption),
+            meta={},
+        )
+
+
+def attributes(
+    policy: Policy, problems: Iterator[Problem], task: str, batch_size: int
+) -> dict[str, tuple[float, int]]:
+    """Share of right tokens of each kind, and how many there are."""
+    tally: Tally = defaultdict(lambda: [0, 0])
+    while batch := list(islice(problems, batch_size)):
+        texts = [find_task(problem.task).prompt(problem) for problem in batch]
+        responses = [write_response(problem.cot, problem.answer) for problem in batch]
+        examples = [
+            policy.encoder.example(*one) for one in zip(batch, texts, responses, strict=True)
+        ]
+        found = right_tokens(policy, examples)
+        for problem, response, hits in zip(batch, responses, found, strict=True):
+            start = response.index(problem.cot)
+            for kind, token in kinds(policy, response, problem.cot, start, task):
+                tally[kind][0] += hits[token]
+                tally[kind][1] += 1
+    return {kind: (right / count, count) for kind, (right, count) in tally.items()}
+
+
+@torch.no_grad()
+def right_tokens(policy: Policy, examples: Sequence[Example]) -> list[list[bool]]:
+    """Whether each token of each response is the likeliest after the true ones."""
+    rows = [extend(example.prompt.inputs, example.response) for example in examples]
+    inputs = policy.join(rows, "right")
+    # Padding on the right comes after all that could see it.
+    del inputs["attention_mask"]
+    hidden = policy(**inputs, use_cache=False).last_hidden_state
+    found = []
+    for row, example in enumerate(examples):
+        start, count = example.prompt.length - 1, len(example.response)
+        likeliest = policy.head(hidden[row, start : start + count]).argmax(-1)
+        found.append((likeliest.cpu() == example.response).tolist())
+    return found
+
+
+def kinds(
+    policy: Policy, response: str, caption: str, start: int, task: str
+) -> Iterator[tuple[str, int]]:
+    """Kind and number of each token that tells an attribute."""
+    offsets = policy.encoder.tokenizer(
+        response, add_special_tokens=False, return_offsets_mapping=True
+    )["offset_mapping"]
+    for pattern in PATTERNS[task]:
+        for match in re.finditer(pattern, caption, re.MULTILINE):
+            for kind, (left, right) in (
+                (kind, match.span(kind)) for kind, text in match.groupdict().items() if text
+            ):
+                for token, (first, last) in enumerate(offsets):
+                    if first < start + right and last > start + left:
+                        yield kind, token
+
+
+def answers(
+    policy: Policy, problems: Sequence[Problem], batch_size: int, answer_tokens: int
+) -> dict[str, float]:
+    """Greedy accuracy, share of clean answers, and what the most frequent gold answer would get."""
+    right = clean = 0
+    greedy = Sampling(temperature=0.0, max_tokens=answer_tokens)
+    for first in range(0, len(problems), batch_size):
+        batch = problems[first : first + batch_size]
+        texts = [find_task(problem.task).prompt(problem) for problem in batch]
+        rollout = roll_out(policy, policy.encoder.prompts(batch, texts), 1, greedy)
+        for problem, (text, *_) in zip(batch, rollout.texts, strict=True):
+            right += find_task(problem.task).accuracy(text, problem) == 1
+            clean += ANSWER in text and read_response(text).answer is not None
+    common = Counter(problem.answer for problem in problems).most_common(1)[0][1]
+    count = len(problems)
+    return {"accuracy": right / count, "clean": clean / count, "most common": common / count}
+
+
+def print_attributes(seen: dict[str, dict[str, tuple[float, int]]]) -> None:
+    print("| pictures | mean | least | attributes |\n|---|---|---|---|")
+    for name, found in seen.items():
+        shares = [share for share, _ in found.values()]
+        told = ", ".join(f"{kind} {share:.3f}" for kind, (share, _) in found.items())
+        print(f"| {name} | {sum(shares) / len(shares):.3f} | {min(shares):.3f} | {told} |")
+
+
+def print_answers(answered: dict[str, dict[str, float]]) -> None:
+    print("\n| questions | accuracy | most common answer | clean answers |\n|---|---|---|---|")
+    for name, found in answered.items():
+        print(
+            f"| {name} | {found['accuracy']:.3f} | {found['most common']:.3f} "
+            f"| {found['clean']:.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    CLI(measure, as_positional=False)

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from reasonrft.assets import build
+from reasonrft.assets.eyes import EyesModule
+from reasonrft.datamodules import DrawnProblems, GeneralDataModule, MixedProblems
+from reasonrft.policy import Policy
+from reasonrft.worlds.perception.cells import CELL
+from tests.datamodules.reading import quiet
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Path:
+    """A model like the one that ships, and smaller."""
+    folder = tmp_path_factory.mktemp("start")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "_PROBLEMS", 1)
+        build.build(str(folder), hidden=32, layers=1, heads=2, depth=2, vision_hidden=32)
+    return folder
+
+
+def problems(folder: Path, count: int = 24) -> MixedProblems:
+    return MixedProblems(
+        {
+            task: DrawnProblems(
+                f"perception-{task}", "tiny", count, 0, 1, folder=str(folder), workers=1
+            )
+            for task in ("counting", "structure", "transformation")
+        }
+    )
+
+
+def test_eyes_learn_what_cells_show(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 5)
+    policy = Policy(str(start), train_parts=("projector", "tower"))
+    eyes = EyesModule(policy, lambda params: torch.optim.AdamW(params, 1e-2))
+    losses = []
+    eyes.on_before_optimizer_step = lambda optimizer: losses.append(
+        float(eyes.trainer.callback_metrics.get("train/loss", torch.tensor(float("nan"))))
+    )
+    data = GeneralDataModule(problems(tmp_path), batch_size=12)
+    before = {n: p.detach().clone() for n, p in _named(start)}
+    quiet(max_epochs=8).fit(eyes, data)
+    # One epoch is six batches; the very first loss is not yet logged.
+    assert sum(losses[-6:]) < 0.9 * sum(losses[1:7])
+    assert {"red", "cube", "metal"} <= eyes.words.keys()
+    changed = {n for n, p in policy.named_parameters() if not torch.equal(p, before[n])}
+    assert changed and all("visual" in name for name in changed)
+
+
+def test_cells_are_the_models_own(start, tmp_path):
+    policy = Policy(str(start))
+    policy.load()
+    eyes = EyesModule(policy)
+    source = problems(tmp_path, 2)
+    source.prepare(["train"])
+    found = list(source.problems("train"))
+    eyes.words = {word: number for number, word in enumerate(("red", "cube", "A0"))}
+    batch = policy.encoder.prompts(found, ["?" for _ in found])
+    sizes = [(144 // CELL) * (96 // CELL)] * 4 + [(128 // CELL) * (96 // CELL)] * 4
+    assert eyes.see(batch).shape == (sum(sizes), 32)
+    told = eyes.told(batch)
+    assert told.shape == (sum(sizes), 3)
+    said = [
+        words.split() for one in found for cells in one.meta["cells"] for words in cells.values()
+    ]
+    assert told[:, 1].sum() == sum("cube" in words for words in said)
+
+
+def _named(folder: Path):
+    policy = Policy(str(folder))
+    policy.load()
+    return policy.named_parameters()
