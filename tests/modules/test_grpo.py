@@ -105,7 +105,8 @@ def test_skipping_groups_without_signal_changes_no_update(loss, folder):
         )
         # Prompts come two at a time: some steps have no signal at all, and momentum goes on.
         kinds.append(weights(fit(one, steps=4, batch_size=2)))
-    assert difference(*kinds) < 1e-6
+    # A momentum that stood still would make a difference of about the learning rate, 1e-3.
+    assert difference(*kinds) < 1e-5
 
 
 def test_groups_without_signal_are_sampled_again(folder):
@@ -229,15 +230,15 @@ def test_shared_rows_are_held_to_plain_ones_before_they_are_trusted(folder):
     assert one.record.metrics["train/sampling_difference_max"] < 1e-5
 
 
-def test_truncated_completions_may_be_left_out(folder):
-    one = module(folder, count_truncated=False, sampling=Sampling(max_tokens=1))
+@pytest.mark.parametrize("counted", [True, False])
+def test_truncated_completions_may_be_left_out(counted, folder):
+    one = module(folder, count_truncated=counted)
     one.configure_model()
+    one.policy.stop_ids = frozenset({-1})  # nothing ends by itself
     before = weights(one)
     fit(one)
-    # A random model hardly ever ends with its first token: nothing is left to learn from.
-    assert one.record.metrics["train/truncated"] > 0.8
-    assert one.record.metrics["train/loss"] == pytest.approx(0, abs=0.5)
-    assert difference(before, weights(one)) < difference(before, trained(folder))
+    assert one.record.metrics["train/truncated"] == 1
+    assert (difference(before, weights(one)) > 0) == counted
 
 
 def test_it_learns(folder):
