@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.batching import Inputs, Side, join
+from reasonrft.policy.checkpoints import resolve
 from reasonrft.policy.encoding import Encoder, Prompt
 from reasonrft.policy.export import save_adapter, save_merged
 from reasonrft.policy.loading import load_model
@@ -66,6 +67,7 @@ class Policy(nn.Module):
         super().__init__()
         if quantize and adapter is None:
             raise BadInput("quantize needs an adapter: weights in 4 bits cannot be trained")
+        resolve(path)  # before data is drawn for a model that is not there
         self.path, self.adapter, self.quantize, self.dtype = path, adapter, quantize, dtype
         self.attention = attention
         self.min_pixels, self.max_pixels = min_pixels, max_pixels
