@@ -116,7 +116,7 @@ class SFTModule(ReasoningModule):
             )
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
-        gradients = [value.grad for value in self.policy.parameters() if value.grad is not None]
+        gradients = [value.grad for value in self.parameters() if value.grad is not None]
         torch._foreach_mul_(gradients, undone / tokens)
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)

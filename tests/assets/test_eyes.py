@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reasonrft.assets import build
-from reasonrft.assets.eyes import EyesModule
+from reasonrft.assets.eyes import CaptionsModule, EyesModule
 from reasonrft.datamodules import DrawnProblems, GeneralDataModule, MixedProblems
 from reasonrft.policy import Policy
 from reasonrft.worlds.perception.cells import CELL
@@ -40,7 +40,7 @@ def test_eyes_learn_what_cells_show(start, tmp_path, monkeypatch):
     eyes = EyesModule(policy, lambda params: torch.optim.AdamW(params, 1e-2))
     losses = []
     eyes.on_before_optimizer_step = lambda optimizer: losses.append(
-        float(eyes.trainer.callback_metrics.get("train/loss", torch.tensor(float("nan"))))
+        float(eyes.trainer.callback_metrics.get("train/cells", torch.tensor(float("nan"))))
     )
     data = GeneralDataModule(problems(tmp_path), batch_size=12)
     before = {n: p.detach().clone() for n, p in _named(start)}
@@ -62,13 +62,48 @@ def test_cells_are_the_models_own(start, tmp_path):
     eyes.words = {word: number for number, word in enumerate(("red", "cube", "A0"))}
     batch = policy.encoder.prompts(found, ["?" for _ in found])
     sizes = [(144 // CELL) * (96 // CELL)] * 4 + [(128 // CELL) * (96 // CELL)] * 4
-    assert eyes.see(batch).shape == (sum(sizes), 32)
-    told = eyes.told(batch)
+    assert eyes.see(batch.prompts).shape == (sum(sizes), 32)
+    told = eyes.told(batch.prompts)
     assert told.shape == (sum(sizes), 3)
     said = [
         words.split() for one in found for cells in one.meta["cells"] for words in cells.values()
     ]
     assert told[:, 1].sum() == sum("cube" in words for words in said)
+
+
+def test_captions_go_on_teaching_the_eyes(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 5)
+    policy = Policy(str(start), train_parts=("language", "projector", "tower"))
+    module = CaptionsModule(policy, lambda params: torch.optim.AdamW(params, 0.0))
+    seen = []
+    cell_loss = module.cell_loss
+
+    def watched(features, prompts):
+        seen.append((features.detach(), prompts))
+        return cell_loss(features, prompts)
+
+    module.cell_loss = watched
+    gradients = {}
+    step = module.on_before_optimizer_step
+
+    def kept(optimizer):
+        step(optimizer)
+        gradients.update({n: p.grad.clone() for n, p in module.named_parameters()})
+
+    module.on_before_optimizer_step = kept
+    quiet(max_steps=1).fit(module, GeneralDataModule(problems(tmp_path), batch_size=6))
+    features, prompts = seen[0]
+    # The features are those of these prompts, in their order.
+    eyes = EyesModule(policy)
+    assert torch.allclose(features, eyes.see(prompts), atol=1e-5)
+    # The gradient is that of the mean over cells, beside the mean over tokens.
+    module.zero_grad()
+    found = module.reader(features)
+    true = module.told(prompts)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(found, true, reduction="sum")
+    (loss / len(true)).backward()
+    assert torch.allclose(module.reader.weight.grad, gradients["reader.weight"], atol=1e-6)
+    assert gradients["policy.model.model.language_model.norm.weight"].norm() > 0
 
 
 def _named(folder: Path):
