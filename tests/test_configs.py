@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reasonrft.cli import main
+from reasonrft.data import build
 from reasonrft.policy.checkpoints import ASSETS
+from reasonrft.worlds import make_world
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -18,7 +21,16 @@ ELSEWHERE = {"endpoint.yaml"}
 FIT = [("sft.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS]
-FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("sft.yaml", "paper/sft.yaml")]
+FIT += [("grpo.yaml", f"data/{task}.yaml", "grpo_zero.yaml") for task in TASKS]
+FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("grpo.yaml", "lora.yaml")]
+
+PAPER = [("sft.yaml", "paper/sft.yaml", f"paper/{task}.yaml") for task in TASKS]
+PAPER += [("grpo.yaml", "paper/grpo.yaml", f"paper/{task}.yaml") for task in TASKS]
+PAPER += [
+    ("sft.yaml", "ans_sft.yaml", "paper/sft.yaml", "paper/counting.yaml"),
+    ("sft.yaml", "paper/sft.yaml", "paper/counting.yaml", "paper/7b.yaml", "paper/qlora.yaml"),
+    ("grpo.yaml", "paper/grpo.yaml", "paper/counting.yaml", "paper/qlora.yaml"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +62,32 @@ def test_a_config_trains(configs, small, tmp_path, monkeypatch):
     run("fit", configs, small | limits)
 
 
+@pytest.fixture(scope="module")
+def release(tmp_path_factory) -> Path:
+    """A folder with files like the release's, of problems that were drawn."""
+    home = tmp_path_factory.mktemp("release") / "reason-rft"
+    for task in TASKS:
+        data = yaml.safe_load((CONFIGS / "paper" / f"{task}.yaml").read_text())["data"]
+        source = data["init_args"]["source"]["init_args"]
+        for split, name in {"train": source["train"], **source["tests"]}.items():
+            world = next(own for own in make_world(task).splits if own.startswith(split))
+            build(task, world, 1, str(home), preset="tiny", workers=1)
+            place = home.parent / name
+            place.parent.mkdir(exist_ok=True)
+            (home / f"{task}-{world}.json").rename(place)
+    return home.parent
+
+
+@pytest.mark.parametrize("configs", PAPER, ids="+".join)
+def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
+    monkeypatch.chdir(release)
+    options = {key: value for key, value in small.items() if not key.startswith("data.")}
+    options |= {"model.policy.min_pixels": 784, "model.policy.max_pixels": 3136}
+    if configs[0] == "grpo.yaml":
+        options["model.sampling.max_tokens"] = 4
+    run("fit", configs, options)
+
+
 @pytest.mark.skipif(not (ASSETS / "tiny").is_dir(), reason="the tiny model does not ship yet")
 @pytest.mark.parametrize("config", TINY)
 def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
@@ -71,4 +109,4 @@ def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
 
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
-    assert there == {name for configs in FIT for name in configs} | {*TINY} | ELSEWHERE
+    assert there == {name for configs in FIT + PAPER for name in configs} | {*TINY} | ELSEWHERE

@@ -45,6 +45,7 @@ class TaskDataModule(LightningDataModule):
         eval_batch_size: int = 32,
         max_tokens: int = 4096,
         limit: int | None = None,
+        skip: int = 0,
         watch: Sequence[str] = ("val",),
         workers: int = 0,
         seed: int = 0,
@@ -60,6 +61,7 @@ class TaskDataModule(LightningDataModule):
             eval_batch_size: Problems that are answered together.
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
+            skip: Train on none of those that a limit of this number draws: a stage before did.
             watch: Splits that validation answers while training; "ood*" is all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
@@ -70,7 +72,8 @@ class TaskDataModule(LightningDataModule):
                 f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="
                 f"{max_tokens:,}: make it at least as large"
             )
-        self.source, self.target, self.limit, self.seed = source, target, limit, seed
+        self.source, self.target, self.seed = source, target, seed
+        self.limit, self.skip = limit, skip
         self.watch = watched(watch, source.splits)
         own = find_task(self.task_name) if self.task_name else None
         self.common_task = task or own
@@ -171,7 +174,7 @@ class TaskDataModule(LightningDataModule):
             return problems
         learned = self.target if self._kind == "examples" else None
         check(problems, split, self.common_task, self.pictures, learned)
-        return self._within(_some(problems, self.limit, self.seed))
+        return self._within(_some(problems, self.limit, self.seed, self.skip))
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""
@@ -180,6 +183,8 @@ class TaskDataModule(LightningDataModule):
         pairs = list(zip(problems, lengths, strict=True))
         if long := [problem.id for problem, length in pairs if length > self.max_tokens]:
             rank_zero_info(left_out(long, len(problems), "train", self.max_tokens))
+        if not problems:
+            raise BadInput(f"split train has no problems but the {self.skip:,} that are skipped")
         if len(long) == len(problems):
             raise BadInput(f"no problem of split train is within max_tokens={self.max_tokens:,}")
         self.lengths = [length for length in lengths if length <= self.max_tokens]
@@ -212,11 +217,14 @@ class Batches:
         return iter(self.loader)
 
 
-def _some(problems: Sequence[Problem], limit: int | None, seed: int) -> Sequence[Problem]:
-    """At most so many, drawn at random, in their order."""
-    if limit is None or limit >= len(problems):
+def _some(
+    problems: Sequence[Problem], limit: int | None, seed: int, skip: int = 0
+) -> Sequence[Problem]:
+    """At most so many after those that are skipped of a random order; they stay in their own."""
+    if not skip and (limit is None or limit >= len(problems)):
         return problems
-    chosen = random.Random(f"{seed}/limit").sample(range(len(problems)), limit)
+    order = random.Random(f"{seed}/limit").sample(range(len(problems)), len(problems))
+    chosen = order[skip:] if limit is None else order[skip : skip + limit]
     return [problems[item] for item in sorted(chosen)]
 
 

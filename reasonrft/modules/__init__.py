@@ -3,7 +3,14 @@
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.endpoint import EndpointModule
 from reasonrft.modules.grpo import GRPOModule
-from reasonrft.modules.schedules import WarmupCosine
+from reasonrft.modules.schedules import WarmupCosine, WarmupLinear
 from reasonrft.modules.sft import SFTModule
 
-__all__ = ["EndpointModule", "GRPOModule", "ReasoningModule", "SFTModule", "WarmupCosine"]
+__all__ = [
+    "EndpointModule",
+    "GRPOModule",
+    "ReasoningModule",
+    "SFTModule",
+    "WarmupCosine",
+    "WarmupLinear",
+]

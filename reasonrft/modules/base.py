@@ -12,7 +12,7 @@ from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
 from reasonrft.modules.evaluation import EvaluatedModule
-from reasonrft.modules.schedules import WarmupCosine
+from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoding import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.rollout import roll_out
@@ -64,7 +64,7 @@ class ReasoningModule(EvaluatedModule):
     def on_train_start(self) -> None:
         # Asked for any earlier, the number of steps keeps Lightning from restoring the loader.
         scheduler = self.lr_schedulers()
-        if isinstance(scheduler, WarmupCosine):
+        if isinstance(scheduler, Warmup):
             scheduler.plan(int(self.trainer.estimated_stepping_batches))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

@@ -1,14 +1,15 @@
 """Schedules of the learning rate that torch does not have."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
-class WarmupCosine(LambdaLR):
-    """Rises linearly to the optimizer's rate, then falls along a cosine until training ends."""
+class Warmup(LambdaLR):
+    """Rises linearly to the optimizer's rate, then falls until training ends."""
 
     def __init__(
         self,
@@ -34,12 +35,36 @@ class WarmupCosine(LambdaLR):
         self.lr_lambdas = [factor] * len(self.lr_lambdas)
 
     def _factor(self, steps: int) -> "partial[float]":
-        return partial(warmup_cosine, warmup=self.warmup_steps, total=steps, final=self.final)
+        ends = {"warmup": self.warmup_steps, "total": steps, "final": self.final}
+        return partial(rise_and_fall, **ends, fall=self.fall)
+
+    @staticmethod
+    def fall(done: float) -> float:
+        """How much of the fall is left, from 1 to 0, when so much of it is done."""
+        raise NotImplementedError("a schedule with warm-up does not say how it falls")
 
 
-def warmup_cosine(step: int, warmup: int, total: int, final: float) -> float:
+class WarmupCosine(Warmup):
+    """Rises linearly to the optimizer's rate, then falls along a cosine until training ends."""
+
+    @staticmethod
+    def fall(done: float) -> float:
+        return (1 + math.cos(math.pi * done)) / 2
+
+
+class WarmupLinear(Warmup):
+    """Rises linearly to the optimizer's rate, then falls along a line until training ends."""
+
+    @staticmethod
+    def fall(done: float) -> float:
+        return 1 - done
+
+
+def rise_and_fall(
+    step: int, warmup: int, total: int, final: float, fall: Callable[[float], float]
+) -> float:
     """The share of the full rate at a step; the first step is already taken at more than 0."""
     if step < warmup:
         return (step + 1) / warmup
     done = min(1.0, (step - warmup) / max(1, total - warmup))
-    return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+    return final + (1 - final) * fall(done)

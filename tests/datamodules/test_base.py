@@ -89,6 +89,18 @@ def test_a_limit_takes_the_same_problems_in_every_run(encoder):
     assert len(first) == len(other) == 5
 
 
+def test_what_one_stage_learned_from_another_can_skip(encoder):
+    source = MadeUp([made_up(n) for n in range(20)])
+    first, rest, next_five = (
+        {one.prompt.problem.id for batch in read(encoder, source, **o) for one in batch}
+        for o in ({"limit": 5}, {"skip": 5}, {"skip": 5, "limit": 5})
+    )
+    assert first.isdisjoint(rest) and first | rest == {f"p{n}" for n in range(20)}
+    assert next_five < rest and len(next_five) == 5
+    with pytest.raises(BadInput, match="no problems but the 20 that are skipped"):
+        read(encoder, source, skip=20)
+
+
 def test_every_test_split_has_a_loader_in_order(encoder):
     source = MadeUp(id=[made_up(n) for n in range(5)], val=[made_up(9)], ood=[made_up(7)])
     data = CountingDataModule(source, eval_batch_size=2, workers=1)

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.errors import BadInput
-from reasonrft.modules import WarmupCosine
+from reasonrft.modules import WarmupCosine, WarmupLinear
 from reasonrft.modules.base import decayed_or_not
 from reasonrft.policy import Lora
 from tests.modules.fitting import PROBLEMS, Losses, data, difference, fit, module, weights
@@ -198,3 +198,13 @@ def test_the_rate_rises_and_falls_over_the_whole_run(folder):
     # 4 steps in an epoch, 12 in all, 8 of them on the cosine; read after each step.
     cosine = [(1 + math.cos(math.pi * step / 8)) / 2 for step in range(9)]
     assert rates == pytest.approx([2 / 4, 3 / 4, 4 / 4, *cosine[0:]][:12], abs=1e-6)
+
+
+def test_a_rate_without_warm_up_falls_from_the_first_step_along_a_line(folder):
+    one = module(folder)
+    one.optimizer = lambda params: torch.optim.AdamW(params, lr=2.0)
+    one.scheduler = lambda optimizer: WarmupLinear(optimizer, warmup_steps=0, final=0.5)
+    rates = []
+    one.on_train_batch_start = lambda *args: rates.append(one.optimizers().param_groups[0]["lr"])
+    fit(one, {"batch_size": 2}, max_epochs=1)
+    assert rates == pytest.approx([2.0, 1.75, 1.5, 1.25])
