@@ -35,8 +35,13 @@ class Warmup(LambdaLR):
         self.lr_lambdas = [factor] * len(self.lr_lambdas)
 
     def _factor(self, steps: int) -> "partial[float]":
-        ends = {"warmup": self.warmup_steps, "total": steps, "final": self.final}
-        return partial(rise_and_fall, **ends, fall=self.fall)
+        return partial(
+            rise_and_fall,
+            warmup=self.warmup_steps,
+            total=steps,
+            final=self.final,
+            fall=self.fall,
+        )
 
     @staticmethod
     def fall(done: float) -> float:

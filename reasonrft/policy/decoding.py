@@ -12,6 +12,9 @@ from torch import Tensor
 
 from reasonrft.policy.sampling import Sampling, choose
 
+WORTH_KEEPING = 7 / 8
+"""Share of rows that must be going on for the finished ones to be dragged along."""
+
 
 @dataclass
 class Completion:
@@ -76,32 +79,33 @@ def decode(
         sampling: How tokens are chosen.
         stop_ids: Tokens that end a completion.
     """
-    total, saved = len(state.rows), 0
-    ids: list[list[int]] = [[] for _ in range(total)]
-    likelihood: list[list[float]] = [[] for _ in range(total)]
-    stopped = [False] * total
+    total, saved, limit = len(state.rows), 0, sampling.max_tokens
+    ids = torch.zeros(total, limit, dtype=torch.long, device=log_probs.device)
+    likelihood = log_probs.new_zeros(total, limit)
+    lengths = torch.full_like(ids[:, 0], limit)
+    stopped = torch.zeros_like(lengths, dtype=torch.bool)
     stops = torch.tensor(sorted(stop_ids), device=log_probs.device)
-    for turn in range(sampling.max_tokens):
-        tokens = choose(log_probs, uniform[state.rows, turn], sampling)  # (R,)
-        likely = log_probs.gather(-1, tokens[:, None]).squeeze(-1)
-        ended = torch.isin(tokens, stops)
-        for row, token, logp, end in zip(
-            state.rows.tolist(), tokens.tolist(), likely.tolist(), ended.tolist(), strict=True
-        ):
-            ids[row].append(token)
-            likelihood[row].append(logp)
-            stopped[row] = end
-        if ended.any():
-            going = (~ended).nonzero().squeeze(-1)
-            if not len(going):
-                break
+    for turn in range(limit):
+        rows = state.rows
+        tokens = choose(log_probs, uniform[rows, turn], sampling)  # (R,)
+        ids[rows, turn] = tokens
+        likelihood[rows, turn] = log_probs.gather(-1, tokens[:, None]).squeeze(-1)
+        ended = torch.isin(tokens, stops) & ~stopped[rows]
+        lengths[rows] = torch.where(ended, turn + 1, lengths[rows])
+        stopped[rows] |= ended
+        going = (~stopped[rows]).nonzero().squeeze(-1)
+        if not len(going) or turn + 1 == limit:
+            break
+        # Dropping rows copies those that stay: not for a few.
+        if len(going) <= WORTH_KEEPING * len(rows):
             state.keep(going)
             tokens = tokens[going]
-        if turn + 1 < sampling.max_tokens:
-            saved += total - len(tokens)
-            log_probs = step(state, tokens)
+        saved += total - len(tokens)
+        log_probs = step(state, tokens)
     completions = [
-        Completion(torch.tensor(one), torch.tensor(logp), end)
-        for one, logp, end in zip(ids, likelihood, stopped, strict=True)
+        Completion(own[:length], likely[:length], end)
+        for own, likely, length, end in zip(
+            ids.cpu(), likelihood.cpu(), lengths.tolist(), stopped.tolist(), strict=True
+        )
     ]
     return completions, saved

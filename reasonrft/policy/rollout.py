@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from reasonrft.policy.cache import make_roomy
 from reasonrft.policy.decoding import Completion, State, decode
 from reasonrft.policy.encoding import PromptBatch
 from reasonrft.policy.policy import Policy
@@ -127,7 +128,7 @@ def _read_prompts(policy: Policy, batch: PromptBatch, temperature: float) -> tup
     output = policy(**inputs, use_cache=True)
     ends = torch.stack([policy.positions(prompt).max() for prompt in batch.prompts])
     state = State(
-        cache=output.past_key_values,
+        cache=make_roomy(output.past_key_values),
         mask=mask,
         position=ends.to(policy.device) + 1,
         rows=torch.arange(len(batch), device=policy.device),

@@ -68,14 +68,42 @@ def test_finished_rows_are_dropped(policy):
         del policy.stop_ids
     lengths = [len(ids) for ids in ids_of(rollout)]
     assert len(set(lengths)) > 1
-    # The token that is sampled last in a row is never read.
-    longest = max(lengths)
-    assert rollout.counters.row_steps_saved == sum(longest - length for length in lengths)
+    # Rows are dropped when an eighth is finished; the token sampled last in a row is never read.
+    rows, saved = lengths, 0
+    for turn in range(1, max(lengths)):
+        going = [length for length in rows if length > turn]
+        rows = going if 8 * len(going) <= 7 * len(rows) else rows
+        saved += len(lengths) - len(rows)
+    assert rollout.counters.row_steps_saved == saved
+    assert saved > 0.9 * sum(max(lengths) - length for length in lengths)
     assert rollout.counters.decoded_tokens == sum(lengths)
     for group in rollout.completions:
         for one in group:
             assert one.stopped == (one.ids[-1].item() % 5 == 0 or one.ids[-1].item() >= 250)
             assert len(one.content) == len(one.ids) - one.stopped
+
+
+@pytest.mark.parametrize("room", [1, 3])
+def test_room_for_tokens_changes_nothing(room, policy, monkeypatch):
+    policy.stop_ids = frozenset({*policy.stop_ids, *range(0, 250, 5)})
+    batch, sampling = ragged(policy), Sampling(max_tokens=30)
+    try:
+        with monkeypatch.context() as patch:
+            # The caches that transformers has: every token copies all before it.
+            patch.setattr("reasonrft.policy.rollout.make_roomy", lambda cache: cache)
+            copied = roll_out(policy, batch, 4, sampling)
+        monkeypatch.setattr("reasonrft.policy.cache.ROOM", room)
+        written = roll_out(policy, batch, 4, sampling)
+        monkeypatch.setattr("reasonrft.policy.decoding.WORTH_KEEPING", 0.0)
+        dragged = roll_out(policy, batch, 4, sampling)
+    finally:
+        del policy.stop_ids
+    assert dragged.counters.row_steps_saved == 0 < written.counters.row_steps_saved
+    for other in (written, dragged):
+        assert ids_of(other) == ids_of(copied)
+        for own, group in zip(copied.completions, other.completions, strict=True):
+            for a, b in zip(own, group, strict=True):
+                torch.testing.assert_close(a.log_probs, b.log_probs, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("parts", [("language",), ("language", "projector", "tower")])
