@@ -1,6 +1,7 @@
 """The training commands, on LightningCLI."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from jsonargparse import set_parsing_settings
@@ -19,6 +20,16 @@ from reasonrft.parser import OneSentenceParser
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 
+NOISE = (
+    # Lightning's, about a call of its own.
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # Checkpoints of stage 2 are meant to hold the weights after the step.
+    "Using ModelCheckpoint with manual optimization",
+    # So they are: problems are frozen, and the policy moves what it joins.
+    "You have overridden `transfer_batch_to_device` in both",
+)
+"""How warnings begin that nobody can do anything about."""
+
 
 class ReasonRFTCLI(LightningCLI):
     """LightningCLI whose one source of truth is the configuration."""
@@ -33,6 +44,8 @@ class ReasonRFTCLI(LightningCLI):
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:
     """Run a training command; bad input is one sentence and exit code 1."""
+    for beginning in NOISE:
+        warnings.filterwarnings("ignore", message=beginning)
     try:
         return _run(args)
     except BadInput as error:

@@ -7,7 +7,6 @@ import yaml
 
 from reasonrft.cli import main
 from reasonrft.data import build
-from reasonrft.policy.checkpoints import ASSETS
 from reasonrft.worlds import make_world
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -88,7 +87,6 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
     run("fit", configs, options)
 
 
-@pytest.mark.skipif(not (ASSETS / "tiny").is_dir(), reason="the tiny model does not ship yet")
 @pytest.mark.parametrize("config", TINY)
 def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
