@@ -1,42 +1,36 @@
 """Stage 2: Group Relative Policy Optimization on checkable rewards.
 
-P prompts, G completions per prompt, N completion tokens in all, W ranks.
+P prompts, G completions per prompt, N completion tokens in all.
 """
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from reasonrft.errors import BadInput
-from reasonrft.grpo import (
-    KLName,
-    LossName,
-    Scale,
-    group_advantages,
-    policy_loss,
-    token_weights,
-)
+from reasonrft.grpo import KLName, LossName, Scale, group_advantages, policy_loss, token_weights
 from reasonrft.modules.base import ReasoningModule
+from reasonrft.modules.figures import step_record
+from reasonrft.modules.judging import Texts, judge, weighted
 from reasonrft.modules.micro_batches import MicroBatch, micro_batches
+from reasonrft.modules.ranks import across, gathered, together
 from reasonrft.modules.record import StepRecord, Watch
-from reasonrft.modules.schedules import WarmupCosine
+from reasonrft.modules.schedules import Warmup
+from reasonrft.modules.trust import doubt, switch_off_dropout
 from reasonrft.policy.encoding import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference import Reference
 from reasonrft.policy.rollout import Rollout, roll_out
 from reasonrft.policy.sampling import Sampling
-from reasonrft.policy.scoring import Scores, score
+from reasonrft.policy.scoring import score
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 
 DEFAULT_SAMPLING = Sampling()
-
-Texts = Sequence[Sequence[str]]
 
 
 class GRPOModule(ReasoningModule):
@@ -111,40 +105,39 @@ class GRPOModule(ReasoningModule):
 
     def configure_model(self) -> None:
         super().configure_model()
+        switch_off_dropout(self.policy)
         # Before a checkpoint is restored: a resumed run keeps the reference it began with.
         self.reference = Reference(self.policy) if self.beta else None
 
     def on_train_start(self) -> None:
+        if self.trainer.precision == "16-mixed":
+            raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
         scheduler = self.lr_schedulers()
-        if isinstance(scheduler, WarmupCosine):
+        if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.
             counted = 1 if self.trainer.max_steps > 0 else self.updates
             scheduler.plan(int(self.trainer.estimated_stepping_batches) * counted)
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> None:
         self.watch = Watch()
-        rollout, rewards = self.experience(batch)  # P x G completions, (P, G) of each reward
+        with together():
+            rollout, rewards = self.experience(batch)  # P x G completions, (P, G) of each reward
         total = weighted(rewards, self.rewards)  # (P, G)
-        advantages = self.mine(group_advantages(self.everybodys(total), self.scale))  # (P, G)
+        advantages = across(partial(group_advantages, scale=self.scale), total)  # (P, G)
         parts = self.split(batch, rollout, advantages)
         with self.watch.timing("update"):
+            self.doubt(parts)
             self.remember(parts)
             for _ in range(self.updates):
-                for part in parts:
-                    self.manual_backward(self.part_loss(part))
-                self.update(parts)
-        self.tell(batch, rollout, rewards, total, advantages)
+                losses = [self.learn(part) for part in parts]
+                self.update(parts, losses)
+        found = (batch, rollout, rewards, total, advantages)
+        self.tell(step_record(self.batches_done - 1, *found, self.watch, self.updates))
 
-    def everybodys(self, value: Tensor) -> Tensor:  # (W * P, G)
-        """What all ranks have, rank by rank."""
-        if self.trainer.world_size == 1:
-            return value
-        gathered: Any = self.all_gather(value.to(self.device))  # (W, P, G)
-        return gathered.flatten(0, 1).cpu()
-
-    def mine(self, value: Tensor) -> Tensor:  # (P, G)
-        """This rank's part of what all ranks have."""
-        return value.chunk(self.trainer.world_size)[self.global_rank]
+    @property
+    def batches_done(self) -> int:
+        """Batches that were learned from before this one."""
+        return self.global_step // self.updates
 
     def experience(self, batch: PromptBatch) -> tuple[Rollout, dict[str, Tensor]]:
         """Completions and their rewards; groups without signal are sampled again, if asked for."""
@@ -162,52 +155,35 @@ class GRPOModule(ReasoningModule):
 
     def try_out(self, batch: PromptBatch, attempt: int) -> tuple[Rollout, dict[str, Tensor]]:
         """Completions, a function of seed, attempt and batches before alone, and their rewards."""
-        done = self.global_step // self.updates
+        seed, done = f"{self.seed}.{attempt}", self.batches_done
         with self.watch.timing("rollout"):
-            rollout = roll_out(
-                self.policy, batch, self.group_size, self.sampling, f"{self.seed}.{attempt}", done
-            )
+            rollout = roll_out(self.policy, batch, self.group_size, self.sampling, seed, done)
         with self.watch.timing("reward"):
             return rollout, self.judge(rollout.texts, batch.problems)
 
     def judge(self, texts: Texts, problems: Sequence[Problem]) -> dict[str, Tensor]:
-        """Each reward's scores, unweighted; rewards do not wait for each other."""
-        done = self.global_step // self.updates
-        with ThreadPoolExecutor(len(self.rewards)) as pool:
-            judged = {
-                name: pool.submit(reward, texts, problems, done)
-                for name, reward in self.rewards.items()
-            }
-            scores = {name: torch.tensor(found.result()) for name, found in judged.items()}
-        for name, found in scores.items():
-            if not found.isfinite().all():
-                worst = problems[int((~found.isfinite()).any(1).nonzero()[0])].id
-                raise BadInput(f"reward {name!r} is no finite number on problem {worst!r}")
-        return scores
+        return judge(self.rewards, texts, problems, self.batches_done)
 
     def split(self, batch: PromptBatch, rollout: Rollout, advantages: Tensor) -> list[MicroBatch]:
         """Groups that can move the policy, in micro-batches, with the weight of each token."""
-        lengths = self.everybodys(rollout.lengths)
-        counted = self.everybodys(rollout.stopped) | self.count_truncated
-        weights = self.mine(token_weights(lengths, counted, self.loss, self.sampling.max_tokens))
-        # Ranks average their gradients, and the weights are those of a sum.
-        weights = weights * self.trainer.world_size
+        limit, counted = self.sampling.max_tokens, rollout.stopped | self.count_truncated
+        weigh = partial(token_weights, loss=self.loss, max_tokens=limit)
+        weights = across(weigh, rollout.lengths, counted)  # (P, G)
         # Without a penalty, a group whose advantages are all zero has no gradient.
-        moves = (advantages != 0).any(1) | (self.beta > 0)
-        learned = moves.nonzero().flatten().tolist()
+        pulls = weights * ((advantages != 0) | (self.beta > 0))
+        learned = pulls.any(1).nonzero().flatten().tolist()
         parts = micro_batches(batch, rollout, advantages, weights, learned, self.batch_tokens)
-        return self.even(parts, batch, rollout)
+        # As many on every rank, which wait for each other after each.
+        shortest, nothing = int(rollout.lengths.sum(1).argmin()), torch.zeros_like(weights)
+        idle = micro_batches(batch, rollout, nothing, nothing, [shortest], self.batch_tokens)
+        return parts + idle * (max(gathered(len(parts))) - len(parts))
 
-    def even(
-        self, parts: list[MicroBatch], batch: PromptBatch, rollout: Rollout
-    ) -> list[MicroBatch]:
-        """As many micro-batches on every rank: they wait for each other after each."""
-        if self.trainer.world_size == 1:
-            return parts
-        most = int(self.everybodys(torch.tensor([[len(parts)]])).max())
-        nothing = torch.zeros(rollout.lengths.shape)
-        idle = micro_batches(batch, rollout, nothing, nothing, [0], self.batch_tokens)
-        return parts + idle * (most - len(parts))
+    def doubt(self, parts: Sequence[MicroBatch]) -> None:
+        """Find out, once, whether the policy is what it seems in shared rows."""
+        if parts and not self._trusted:
+            self._trusted = True
+            exact = (self.policy.model.dtype, self.trainer.precision) == (torch.float32, "32-true")
+            doubt(self.policy, parts[0].groups, exact)
 
     def remember(self, parts: Sequence[MicroBatch]) -> None:
         """What the policy that training began with thinks of the completions."""
@@ -215,48 +191,27 @@ class GRPOModule(ReasoningModule):
             return
         with self.reference.in_place():
             for part in parts:
-                part.reference = self.log_probs(part).log_probs
+                scores = score(self.policy, part.groups, self.sampling.scoring_temperature)
+                part.reference = scores.log_probs
 
-    def log_probs(self, part: MicroBatch) -> Scores:
-        temperature = self.sampling.scoring_temperature
-        self.doubt(part)
-        return score(self.policy, part.groups, temperature)
+    def learn(self, part: MicroBatch) -> Tensor:
+        """Add the gradient of one micro-batch's part of the loss, which comes back."""
+        scores = score(self.policy, part.groups, self.sampling.scoring_temperature)
+        tokens = part.tokens(scores.log_probs)
+        clip = (self.clip_low, self.clip_high)
+        found = policy_loss(tokens, self.loss, *clip, self.beta, self.kl)
+        if part.weights.any():  # else it is only there for other ranks
+            self.watch.add(part, scores, found)
+        # Ranks average their gradients, and the weights are those of a sum.
+        self.manual_backward(found.loss * self.trainer.world_size)
+        return found.loss.detach()
 
-    def doubt(self, part: MicroBatch) -> None:
-        """Once, hold the shared row of a group to the plain way; leave it where they differ."""
-        if self._trusted or not self.policy.shares_rows:
-            return
-        self._trusted = True
-        shortest = [min(part.groups, key=lambda group: group.length)]
-        with torch.no_grad():
-            shared, plain = (score(self.policy, shortest, 1.0, way) for way in (True, False))
-        difference = (shared.log_probs - plain.log_probs).abs().mean().item()
-        exact = self.policy.model.dtype == torch.float32 and self.trainer.precision == "32-true"
-        if not difference < (1e-4 if exact else 0.05):
-            self.policy.shares_rows = False
-            rank_zero_warn(
-                f"{self.policy.path} takes a row for every completion: in shared rows its "
-                f"log-probabilities differ by {difference:.2g} on average"
-            )
-
-    def part_loss(self, part: MicroBatch) -> Tensor:
-        """The part of the loss that one micro-batch adds."""
-        scores = self.log_probs(part)
-        found = policy_loss(
-            part.tokens(scores.log_probs),
-            self.loss,
-            self.clip_low,
-            self.clip_high,
-            self.beta,
-            self.kl,
-        )
-        if not found.loss.isfinite():
-            raise self.stopped_by(f"the loss is {found.loss.item()}", [part])
-        self.watch.add(part, scores, found)
-        return found.loss
-
-    def update(self, parts: Sequence[MicroBatch]) -> None:
-        """One step of optimizer and schedule, with finite gradients or not at all."""
+    def update(self, parts: Sequence[MicroBatch], losses: Sequence[Tensor]) -> None:
+        """One step of optimizer and schedule, with finite losses and gradients or not at all."""
+        with together():
+            for part, loss in zip(parts, losses, strict=True):
+                if not loss.isfinite():
+                    raise self.stopped_by(f"the loss is {loss.item()}", [part])
         optimizer: Any = self.optimizers()
         scheduler: Any = self.lr_schedulers()
         trained = [value for value in self.policy.parameters() if value.requires_grad]
@@ -272,44 +227,13 @@ class GRPOModule(ReasoningModule):
         if scheduler is not None:
             scheduler.step()
 
-    def tell(
-        self,
-        batch: PromptBatch,
-        rollout: Rollout,
-        rewards: Mapping[str, Tensor],
-        total: Tensor,
-        advantages: Tensor,
-    ) -> None:
+    def tell(self, record: StepRecord) -> None:
         """Log the step, and leave it for callbacks."""
-        counters = rollout.counters
-        metrics = {
-            "train/reward": total.mean().item(),
-            **{f"train/reward/{name}": found.mean().item() for name, found in rewards.items()},
-            "train/reward_deviation": total.std(1).mean().item(),
-            "train/zero_advantage_groups": (advantages == 0).all(1).float().mean().item(),
-            "train/completion_length": rollout.lengths.float().mean().item(),
-            "train/truncated": (~rollout.stopped).float().mean().item(),
-            "perf/images_encoded": counters.images_encoded,
-            "perf/prompt_tokens": counters.prompt_tokens,
-            "perf/decoded_tokens": counters.decoded_tokens,
-            "perf/row_steps_saved": counters.row_steps_saved,
-            **self.watch.metrics(self.updates),
-        }
-        shown = {"train/reward", "train/completion_length"}
-        self.log_dict({n: v for n, v in metrics.items() if n not in shown}, batch_size=len(batch))
-        self.log_dict({n: metrics[n] for n in shown}, batch_size=len(batch), prog_bar=True)
-        self.record = StepRecord(
-            self.global_step // self.updates - 1,
-            batch.problems,
-            rollout.texts,
-            rollout.lengths,
-            rollout.stopped,
-            rewards,
-            total,
-            advantages,
-            counters,
-            metrics,
-        )
+        shown, size = {"train/reward", "train/completion_length"}, len(record.problems)
+        quiet = {name: value for name, value in record.metrics.items() if name not in shown}
+        self.log_dict(quiet, batch_size=size)
+        self.log_dict({n: record.metrics[n] for n in shown}, batch_size=size, prog_bar=True)
+        self.record = record
 
     def stopped_by(self, what: str, parts: Sequence[MicroBatch]) -> BadInput:
         names = ", ".join(part.names for part in parts)
@@ -317,8 +241,3 @@ class GRPOModule(ReasoningModule):
             f"step {self.global_step}: {what} on problems {names}; the policy was not updated, and "
             "the last checkpoint is the one before"
         )
-
-
-def weighted(scores: Mapping[str, Tensor], rewards: Mapping[str, Reward]) -> Tensor:  # (P, G)
-    """The sum of rewards with their weights."""
-    return torch.stack([rewards[name].weight * found for name, found in scores.items()]).sum(0)

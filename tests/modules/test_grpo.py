@@ -1,3 +1,5 @@
+import json
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -127,6 +129,22 @@ def test_groups_without_signal_are_sampled_again(folder):
 def test_dropout_is_refused(folder):
     with pytest.raises(BadInput, match="dropout would score another policy"):
         module(folder, policy=Policy(str(folder), Lora(dropout=0.1)))
+
+
+def test_dropout_of_stage_1_is_switched_off(folder, tmp_path):
+    learned = Policy(str(folder), Lora(rank=2, dropout=0.5))
+    learned.load()
+    for name, value in learned.named_parameters():
+        if "lora_B" in name:
+            value.data.normal_(std=0.1)  # a new adapter adds nothing, nor does its dropout
+    learned.save(tmp_path / "adapter")
+    dropping = shutil.copytree(folder, tmp_path / "dropping")
+    config = json.loads((dropping / "config.json").read_text())
+    config["text_config"]["attention_dropout"] = 0.5
+    (dropping / "config.json").write_text(json.dumps(config))
+    one = module(folder, policy=Policy(str(dropping), Lora(path=str(tmp_path / "adapter"))))
+    # With dropout it would be more than 1.
+    assert fit(one, steps=1).record.metrics["train/sampling_difference_max"] < 1e-4
 
 
 def test_the_first_update_is_on_policy(folder):
