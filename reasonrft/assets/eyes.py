@@ -23,6 +23,7 @@ class CellReader(ReasoningModule):
     """Holds tower and projector to the words of each cell, by one linear layer on top."""
 
     def setup(self, stage: str) -> None:
+        super().setup(stage)
         counts = Counter(
             word
             for problem in self.trainer.datamodule.problems["train"]  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Makes a trained policy small enough to ship: weights in bfloat16, and nothing that is not read.
 
-    python -m reasonrft.assets.ship --policy outputs/tiny/pretrain/policy --output reasonrft/assets/tiny
+python -m reasonrft.assets.ship --policy outputs/tiny/pretrain/policy --output reasonrft/assets/tiny
 """
 
 from pathlib import Path

@@ -13,6 +13,7 @@ from torch import Tensor
 from reasonrft.callbacks.trainers import boards
 from reasonrft.errors import BadInput
 from reasonrft.modules.grpo import GRPOModule
+from reasonrft.modules.ranks import gathered
 from reasonrft.modules.record import StepRecord
 from reasonrft.policy.encoding import Encoder
 from reasonrft.tasks.tags import read_response
@@ -46,7 +47,11 @@ class ReasoningMonitor(Callback):
         if not isinstance(pl_module, GRPOModule) or pl_module.record is None:
             return
         record = pl_module.record
-        found = dict(_lengths(record, pl_module.encoder, self.right))
+        everybodys = gathered(dict(_lengths(record, pl_module.encoder, self.right)))
+        names = dict.fromkeys(name for own in everybodys for name in own)
+        found = {
+            name: torch.cat([own[name] for own in everybodys if name in own]) for name in names
+        }
         told = {name: value for part in found.items() for name, value in _figures(*part)}
         # The module logs its own figures, the mean length of completions among them.
         new = {name: value for name, value in told.items() if name not in record.metrics}

@@ -51,6 +51,13 @@ class ReasoningModule(EvaluatedModule):
     def encoder(self) -> Encoder:
         return self.policy.encoder
 
+    def setup(self, stage: str) -> None:
+        if self.trainer.precision in ("bf16-true", "16-true"):
+            raise BadInput(
+                f"precision {self.trainer.precision} converts batches, and prompts are none of "
+                "numbers alone: use bf16-mixed, or policy.dtype: bfloat16"
+            )
+
     def configure_model(self) -> None:
         self.policy.load()
         self.policy.train()

@@ -75,3 +75,9 @@ def test_scaled_gradients_are_refused(folder):
     halves = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))
     with pytest.raises(BadInput, match="16-mixed scales gradients"):
         fit(module(folder), plugins=[halves])
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+def test_precisions_that_convert_batches_are_refused(precision, folder):
+    with pytest.raises(BadInput, match=f"precision {precision} converts batches"):
+        fit(module(folder), precision=precision)
