@@ -20,8 +20,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 fit: install ## Reinforce the tiny model on visual counting: minutes on two cores
 	$(BIN)/python -m reasonrft fit --config configs/grpo.yaml
 
+# Two processes with a thread each: with more threads than cores they mostly wait for each other.
 test: install ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -53,12 +53,17 @@ def run(command: str, configs: tuple[str, ...], options: dict[str, object]) -> N
     main([command, *args, *(f"--{key}={value}" for key, value in options.items())])
 
 
+def brief(configs: tuple[str, ...]) -> dict[str, object]:
+    """Options that keep completions short, where there are any."""
+    return {"model.sampling.max_tokens": 4} if configs[0] == "grpo.yaml" else {}
+
+
 @pytest.mark.parametrize("configs", FIT, ids="+".join)
 def test_a_config_trains(configs, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Real pictures are large for a model that reads them in bytes of 7 pixels.
     limits = {"model.policy.max_pixels": 3136} if "transformation" not in configs[1] else {}
-    run("fit", configs, small | limits)
+    run("fit", configs, small | limits | brief(configs))
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +87,7 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
     monkeypatch.chdir(release)
     options = {key: value for key, value in small.items() if not key.startswith("data.")}
     options |= {"model.policy.min_pixels": 784, "model.policy.max_pixels": 3136}
-    if configs[0] == "grpo.yaml":
-        options["model.sampling.max_tokens"] = 4
-    run("fit", configs, options)
+    run("fit", configs, options | brief(configs))
 
 
 @pytest.mark.parametrize("config", TINY)
