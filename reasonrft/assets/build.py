@@ -1,6 +1,6 @@
 """Makes the folder that the tiny model starts from: random weights, tokenizer, processor.
 
-    python -m reasonrft.assets.build --output outputs/tiny-start
+    python -m reasonrft.assets.build --output outputs/tiny/start
 
 The architecture is Qwen3-VL's, whose vision tower knows where its patches are. Pictures of 144x96
 pixels are 54 tokens. The tokenizer is a byte-level BPE of what the worlds and the tasks say:

@@ -1,6 +1,6 @@
-"""Makes a trained policy small enough to ship: weights in bfloat16, and nothing that is not read.
+"""Makes a trained policy small enough to ship: its weights in bfloat16.
 
-python -m reasonrft.assets.ship --policy outputs/tiny/pretrain/policy --output reasonrft/assets/tiny
+python -m reasonrft.assets.ship --policy outputs/tiny/pretrain/policy --output FOLDER
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from reasonrft.callbacks.page import SamplesPage
 from reasonrft.callbacks.samples import Sample, as_markdown, take_samples
-from reasonrft.callbacks.trainers import boards, is_dry
+from reasonrft.callbacks.trainers import boards, is_dry, record_of
 from reasonrft.modules.grpo import GRPOModule
 
 
@@ -32,10 +32,10 @@ class SampleGallery(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not isinstance(pl_module, GRPOModule) or pl_module.record is None:
+        record = record_of(pl_module)
+        if record is None or record.step % self.every:
             return
-        record = pl_module.record
-        if is_dry(trainer) or not trainer.is_global_zero or record.step % self.every:
+        if is_dry(trainer) or not trainer.is_global_zero:
             return
         samples = take_samples(record, self.prompts)
         for board in boards(trainer):

@@ -4,13 +4,13 @@ P prompts, G completions per prompt.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from reasonrft.callbacks.trainers import boards
+from reasonrft.callbacks.trainers import boards, record_of
 from reasonrft.errors import BadInput
 from reasonrft.modules.grpo import GRPOModule
 from reasonrft.modules.ranks import gathered
@@ -44,10 +44,10 @@ class ReasoningMonitor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not isinstance(pl_module, GRPOModule) or pl_module.record is None:
+        record, module = record_of(pl_module), cast(GRPOModule, pl_module)
+        if record is None:
             return
-        record = pl_module.record
-        everybodys = gathered(dict(_lengths(record, pl_module.encoder, self.right)))
+        everybodys = gathered(dict(_lengths(record, module.encoder, self.right)))
         names = dict.fromkeys(name for own in everybodys for name in own)
         found = {
             name: torch.cat([own[name] for own in everybodys if name in own]) for name in names

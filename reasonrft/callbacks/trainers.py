@@ -1,14 +1,22 @@
-"""What callbacks ask of a Trainer."""
+"""What callbacks ask of a Trainer and of its module."""
 
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+
+from reasonrft.modules.grpo import GRPOModule
+from reasonrft.modules.record import StepRecord
 
 
 def is_dry(trainer: Trainer) -> bool:
     """Whether this is a run for trying out, which leaves nothing behind."""
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set by a function
+
+
+def record_of(module: LightningModule) -> StepRecord | None:
+    """What the last batch of a reinforcement left behind."""
+    return module.record if isinstance(module, GRPOModule) else None
 
 
 def boards(trainer: Trainer) -> list[Any]:

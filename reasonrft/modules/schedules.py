@@ -8,8 +8,19 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
+def cosine(done: float) -> float:
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+def line(done: float) -> float:
+    return 1 - done
+
+
 class Warmup(LambdaLR):
     """Rises linearly to the optimizer's rate, then falls until training ends."""
+
+    fall: Callable[[float], float]
+    """How much of the fall is left, from 1 to 0, when so much of it is done."""
 
     def __init__(
         self,
@@ -43,26 +54,17 @@ class Warmup(LambdaLR):
             fall=self.fall,
         )
 
-    @staticmethod
-    def fall(done: float) -> float:
-        """How much of the fall is left, from 1 to 0, when so much of it is done."""
-        raise NotImplementedError("a schedule with warm-up does not say how it falls")
-
 
 class WarmupCosine(Warmup):
     """Rises linearly to the optimizer's rate, then falls along a cosine until training ends."""
 
-    @staticmethod
-    def fall(done: float) -> float:
-        return (1 + math.cos(math.pi * done)) / 2
+    fall = staticmethod(cosine)
 
 
 class WarmupLinear(Warmup):
     """Rises linearly to the optimizer's rate, then falls along a line until training ends."""
 
-    @staticmethod
-    def fall(done: float) -> float:
-        return 1 - done
+    fall = staticmethod(line)
 
 
 def rise_and_fall(

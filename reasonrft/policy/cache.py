@@ -18,7 +18,6 @@ class RoomyLayer(DynamicLayer):
     keys: Any  # the parent's are None before it has read anything
     values: Any
     _space: tuple[Tensor, Tensor]
-    _layer_type = None  # transformers would take it for its own layers of the same kind
 
     def __init__(self, layer: DynamicLayer) -> None:
         super().__init__()

@@ -112,7 +112,6 @@ def reinforce(
 
     def note(*_: Any) -> None:
         record = one.record
-        assert record is not None
         ids = [problem.id for problem in record.problems]
         texts.update({(record.step, id): text for id, text in zip(ids, record.texts, strict=True)})
         metrics.append(record.metrics)
