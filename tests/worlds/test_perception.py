@@ -55,14 +55,42 @@ def test_questions_of_the_tasks_are_never_asked():
     words = re.compile(r"Subtract|Add |are left|How many (?!parts|levels)|in all|together|measure")
     for task in TASKS:
         for problem in drawn(task, "train", 60):
-            assert not words.search(problem.question)
+            if problem.meta["template"] != "sum":
+                assert not words.search(problem.question)
             assert not re.search(r"yes \d|total|off |stay|same", problem.cot)
+
+
+def test_sums_give_their_numbers_and_ask_nothing_of_the_picture():
+    asked = r"(\d+) .+ exist\. (Add|Subtract) (\d+) .+\. How many .+ exist\?"
+    signs = {"Add": "+", "Subtract": "-"}
+    sums = [one for one in drawn("counting", "train", 150) if one.meta["template"] == "sum"]
+    assert {verb for verb in signs for problem in sums if verb in problem.question} == set(signs)
+    for problem in sums:
+        one, verb, two = re.fullmatch(asked, problem.question).groups()
+        assert problem.cot.endswith(f"{one} {signs[verb]} {two} = {problem.answer}.")
+        assert int(problem.answer) == int(one) + int(two) * (1 if verb == "Add" else -1)
+        assert 0 <= int(problem.answer) <= 10
+
+
+def test_a_search_says_its_kind_plainly_and_finds_all_of_it():
+    searches = [one for one in drawn("counting", "train", 150) if one.meta["template"] == "all"]
+    assert {problem.answer == "none" for problem in searches} == {True, False}
+    for problem in searches:
+        *adjectives, noun = problem.cot.partition(".")[0].split()
+        wanted = {*adjectives, noun.removesuffix("es" if noun == "buses" else "s")} - {"object"}
+        found = [
+            place
+            for place, thing, *_ in re.findall(rf"(x\d y\d) ({THINGS})\.", problem.cot)
+            if wanted <= set(thing.split())
+        ]
+        assert problem.answer == (", ".join(found) or "none")
 
 
 def test_a_caption_names_all_objects_from_left_to_right():
     for problem in drawn("counting", "blocks", 20, whole=1.0):
         said = re.findall(rf"x(\d) y(\d) {THINGS}\.", problem.cot)
-        assert len(said) == problem.cot.count(".") >= 3
+        more = problem.meta["template"] in ("all", "sum")
+        assert len(said) == problem.cot.count(".") - more >= 3
         assert [x for x, *_ in said] == sorted(x for x, *_ in said)
     scene = {
         "width": 480,
@@ -83,7 +111,7 @@ def test_the_answer_stands_in_the_thought_or_follows_from_it():
     for problem in drawn("counting", "train", 120):
         if problem.meta["template"] in ("size", "color", "material", "shape", "place", "next"):
             assert problem.answer in problem.cot
-        if problem.task == "counting":
+        if problem.meta["template"] in ("column", "row"):
             assert re.search(rf"[xy]{problem.answer}\b", problem.cot)
 
 

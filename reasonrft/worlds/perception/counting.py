@@ -17,6 +17,8 @@ from reasonrft.worlds.counting.words import (
     fits,
     from_left_to_right,
     grid_place,
+    plain_plural,
+    plural_phrase,
 )
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
@@ -124,6 +126,8 @@ def _asks(
     places = [_place(item, scene) for item in items]
     known = {i: phrase for i in range(len(items)) if (phrase := _phrase(things, i, (), rng))}
     asks: dict[str, list[Ask]] = {
+        "all": list(_searches(things, places, rng)),
+        "sum": list(_sums(things, rng)),
         "column": [
             Ask(f"In which column is the {phrase}?", places[i][1], (i,), "counting")
             for i, phrase in known.items()
@@ -170,6 +174,33 @@ def _phrase(
     words = [things[index][key] for key in ATTRIBUTES[:-1] if key in chosen]
     words.append(things[index]["shape"] if "shape" in chosen else "object")
     return " ".join(rng.choice(SYNONYMS.get(word, (word,))) for word in words)
+
+
+def _searches(
+    things: Sequence[Description], places: Sequence[str], rng: random.Random
+) -> Iterator[Ask]:
+    """Where all things of a kind are; the kind is first said in plain words."""
+    for thing in (*things, _thing(rng, [thing["shape"] for thing in things])):
+        chosen = rng.sample(ATTRIBUTES, rng.randint(1, len(ATTRIBUTES)))
+        kind = {key: thing[key] for key in ATTRIBUTES if key in chosen}
+        found = tuple(i for i, other in enumerate(things) if fits(other, kind))
+        where = ", ".join(places[i] for i in found) or "none"
+        question = f"Where are all {plural_phrase(rng, kind)}?"
+        yield Ask(question, where, found, first=plain_plural(kind))
+
+
+def _sums(things: Sequence[Description], rng: random.Random) -> Iterator[Ask]:
+    """What "add" and "subtract" mean, of numbers that are given: a language model knows it."""
+    for thing in things:
+        phrase = plural_phrase(rng, {key: thing[key] for key in ("color", "shape")})
+        more = rng.randint(0, MOST)
+        less = rng.randint(0, more)
+        one, verb, sign, two = rng.choice(
+            [(less, "Add", "+", more - less), (more, "Subtract", "-", less)]
+        )
+        result = one + two if sign == "+" else one - two
+        question = f"{one} {phrase} exist. {verb} {two} {phrase}. How many {phrase} exist?"
+        yield Ask(question, str(result), (), "counting", last=f"{one} {sign} {two} = {result}")
 
 
 def _relations(

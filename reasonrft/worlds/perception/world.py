@@ -36,6 +36,9 @@ class Ask:
     task: str = "general"
     """Whose prompt asks it: a task's own where the answer looks like that task's answers."""
     choices: tuple[str, ...] = ()
+    first: str = ""
+    last: str = ""
+    """What thoughts say before and after what is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,9 @@ class PerceptionWorld(World):
     ) -> Problem:
         kind = rng.choice(sorted(kind for kind, asks in sight.asks.items() if asks))
         ask = rng.choice(sight.asks[kind])
-        whole = rng.random() < self.whole or not ask.about
-        said = sight.caption if whole else [sight.caption[i] for i in ask.about]
+        whole = rng.random() < self.whole or not (ask.about or ask.first or ask.last)
+        seen = sight.caption if whole else [sight.caption[i] for i in ask.about]
+        said = [sentence for sentence in (ask.first, *seen, ask.last) if sentence]
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=ask.task,
