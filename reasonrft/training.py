@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jsonargparse import set_parsing_settings
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
@@ -48,7 +49,7 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
         warnings.filterwarnings("ignore", message=beginning)
     try:
         return _run(args)
-    except BadInput as error:
+    except (BadInput, MisconfigurationException) as error:
         print(f"reasonrft: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

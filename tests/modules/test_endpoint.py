@@ -146,3 +146,11 @@ def test_an_address_is_needed(capsys, url, message):
     assert stop.value.code == 1
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reasonrft:")]
     assert len(told) == 1 and message in told[0]
+
+
+def test_an_endpoint_is_not_trained(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *command("http://localhost:9/v1")[1:]])
+    assert stop.value.code == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reasonrft:")]
+    assert len(told) == 1 and "training_step" in told[0]
