@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reasonrft.policy.groups import Groups
 from reasonrft.policy.sampling import Sampling, choose
 
 WORTH_KEEPING = 7 / 8
@@ -41,9 +42,13 @@ class State:
     rows: Tensor  # (R,) which completion each row is
     extras: dict[str, Tensor]
     """What else a family wants to see with every token."""
+    groups: Groups | None = None
+    """Where prompts are remembered once, instead of in every row."""
 
     def expand(self, group_size: int) -> None:
         """Let every row become a group of rows."""
+        if self.groups:
+            self.groups.expand(group_size)
         self.cache.batch_repeat_interleave(group_size)
         self.mask, self.position = (
             value.repeat_interleave(group_size, dim=0) for value in (self.mask, self.position)
@@ -55,6 +60,8 @@ class State:
 
     def keep(self, going: Tensor) -> None:
         """Drop the rows that are finished."""
+        if self.groups:
+            self.groups.keep(going)
         self.cache.batch_select_indices(going)
         self.mask, self.position = self.mask[going], self.position[going]
         self.rows = self.rows[going]

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from reasonrft.policy.cache import make_roomy
 from reasonrft.policy.decoding import Completion, State, decode
 from reasonrft.policy.encoding import PromptBatch
+from reasonrft.policy.groups import Groups, attending, can_group
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.sampling import Sampling, uniforms
 
@@ -100,6 +101,10 @@ def _sample(
 ) -> tuple[list[Completion], int]:
     temperature = sampling.scoring_temperature
     state, log_probs = _read_prompts(policy, batch, temperature)
+    if group_size > 1 and policy.shares_rows and can_group(policy.model, state.cache):
+        state.groups = Groups(state.cache, state.mask)
+    else:
+        make_roomy(state.cache)
     state.expand(group_size)
     uniform = torch.stack(
         [
@@ -128,7 +133,7 @@ def _read_prompts(policy: Policy, batch: PromptBatch, temperature: float) -> tup
     output = policy(**inputs, use_cache=True)
     ends = torch.stack([policy.positions(prompt).max() for prompt in batch.prompts])
     state = State(
-        cache=make_roomy(output.past_key_values),
+        cache=output.past_key_values,
         mask=mask,
         position=ends.to(policy.device) + 1,
         rows=torch.arange(len(batch), device=policy.device),
@@ -143,13 +148,14 @@ def _read_tokens(policy: Policy, state: State, tokens: Tensor, temperature: floa
     """Read one token in each row: what may come next (R, V)."""
     state.mask = pad(state.mask, (0, 1), value=1)
     position = state.position[:, None]  # (R, 1)
-    output = policy(
-        input_ids=tokens[:, None],
-        attention_mask=state.mask,
-        position_ids=position.expand(3, -1, -1) if policy.counts_in_3d else position,
-        past_key_values=state.cache,
-        use_cache=True,
-        **state.extras,
-    )
+    with attending(policy.model, state.groups):
+        output = policy(
+            input_ids=tokens[:, None],
+            attention_mask=state.mask,
+            position_ids=position.expand(3, -1, -1) if policy.counts_in_3d else position,
+            past_key_values=state.cache,
+            use_cache=True,
+            **state.extras,
+        )
     state.position = state.position + 1
     return policy.next_log_probs(output.last_hidden_state[:, -1], temperature)

@@ -1,0 +1,123 @@
+"""Attention of a group's completions to their prompt, which is remembered once for all of them.
+
+R rows still going, P prompts, W most rows of a prompt, L prompt tokens, T own tokens so far,
+K heads of keys, N heads that ask each of them, D width of a head.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, Cache, DynamicLayer
+
+from reasonrft.policy.cache import RoomyLayer
+
+NAME = "reasonrft_groups"
+
+
+class GroupLayer(RoomyLayer):
+    """Keeps the prompts (P, K, L, D) apart from what each row has written (R, K, T, D)."""
+
+    prompts: tuple[Tensor, Tensor]
+
+    def __init__(self, layer: DynamicLayer) -> None:
+        super().__init__(layer)
+        self.prompts = self.keys, self.values
+        self.keys, self.values = (states[..., :0, :] for states in self.prompts)
+        self._fill()
+
+    def get_seq_length(self) -> int:
+        return self.prompts[0].shape[-2] + self.keys.shape[-2]
+
+
+class Groups:
+    """Which row writes for which prompt, and where it stands in a grid of prompts."""
+
+    def __init__(self, cache: Cache, mask: Tensor) -> None:
+        for place, layer in enumerate(cache.layers):
+            cache.layers[place] = GroupLayer(layer)  # type: ignore[arg-type]
+        self.cache = cache
+        self.unread = torch.zeros(mask.shape, device=mask.device)  # (P, L)
+        self.unread.masked_fill_(mask == 0, -torch.inf)
+        self._place(torch.arange(len(mask), device=mask.device))
+
+    def expand(self, group_size: int) -> None:
+        self._place(self.prompt.repeat_interleave(group_size))
+
+    def keep(self, going: Tensor) -> None:
+        self._place(self.prompt[going])
+
+    def _place(self, prompt: Tensor) -> None:
+        """Rows of a prompt stand together, in their order."""
+        self.prompt = prompt  # (R,)
+        counts = prompt.bincount(minlength=len(self.unread))
+        self.width = int(counts.max())
+        first = counts.cumsum(0) - counts
+        rows = torch.arange(len(prompt), device=prompt.device)
+        self.place = prompt * self.width + rows - first[prompt]  # (R,)
+        self.row = rows.new_zeros(len(counts) * self.width)  # (P x W,), any where nobody stands
+        self.row[self.place] = rows
+
+    def gather(self, values: Tensor) -> Tensor:
+        """What rows hold (R, K, N, X), for each prompt (P, K, W x N, X)."""
+        grid = values[self.row].unflatten(0, (-1, self.width))
+        return grid.transpose(1, 2).flatten(2, 3)
+
+    def scatter(self, values: Tensor) -> Tensor:
+        """The way back."""
+        grid = values.unflatten(2, (self.width, -1)).transpose(1, 2)
+        return grid.flatten(0, 1)[self.place]
+
+
+_groups: ContextVar[Groups] = ContextVar("groups")
+
+
+def attend(
+    module: Any,
+    query: Tensor,  # (R, K x N, 1, D)
+    key: Tensor,  # (R, K, T, D)
+    value: Tensor,
+    attention_mask: None,
+    scaling: float,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attention of one new token in each row to its prompt and to what the row has written."""
+    groups = _groups.get()
+    layer: Any = groups.cache.layers[module.layer_idx]
+    keys, values = layer.prompts
+    asked = query.squeeze(2).unflatten(1, (key.shape[1], -1)) * scaling  # (R, K, N, D)
+    to_prompt = groups.gather(asked) @ keys.mT + groups.unread[:, None, None]
+    to_own = asked @ key.mT  # (R, K, N, T)
+    scores = torch.cat([groups.scatter(to_prompt), to_own], -1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    of_prompt, of_own = weights.tensor_split([keys.shape[-2]], -1)
+    read = groups.scatter(groups.gather(of_prompt) @ values) + of_own @ value
+    return read.flatten(1, 2)[:, None], None  # (R, 1, K x N, D)
+
+
+AttentionInterface.register(NAME, attend)
+
+
+@contextmanager
+def attending(model: Any, groups: Groups | None) -> Iterator[None]:
+    """Let the language model attend to prompts in groups, if there are groups."""
+    if groups is None:
+        yield
+        return
+    config = model.config.get_text_config()
+    usual, token = config._attn_implementation, _groups.set(groups)
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = usual
+        _groups.reset(token)
+
+
+def can_group(model: Any, cache: Cache) -> bool:
+    """Whether the language model's attention can be exchanged, and all of its layers keep all."""
+    plain = all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
+    return plain and getattr(model.get_decoder(), "_supports_attention_backend", False)

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from reasonrft.policy import Policy, Sampling, roll_out
+from reasonrft.policy.groups import GroupLayer
+from tests.policy.problems import ragged
+from tests.policy.test_scoring import SHARING
+
+SAMPLING = Sampling(max_tokens=30)
+
+
+def load(folder) -> Policy:
+    policy = Policy(str(folder))
+    policy.load()
+    # Every fifth token or so ends a completion, so that rows finish at different times.
+    policy.stop_ids = frozenset({*policy.stop_ids, *range(0, 250, 5)})
+    return policy
+
+
+@pytest.mark.parametrize("family", SHARING)
+def test_prompts_that_are_remembered_once_change_nothing(family, family_folder, monkeypatch):
+    policy = load(family_folder(family))
+    usual = policy.model.config.get_text_config()._attn_implementation
+    read: list[tuple[int, int]] = []
+    plain = GroupLayer.update
+
+    def update(layer, keys, *args):
+        read.append((len(layer.prompts[0]), len(keys)))
+        return plain(layer, keys, *args)
+
+    monkeypatch.setattr(GroupLayer, "update", update)
+    grouped = roll_out(policy, ragged(policy), 4, SAMPLING)
+    assert policy.model.config.get_text_config()._attn_implementation == usual
+    # Every prompt is held once, and every token of every row goes to a layer of its own.
+    layers = policy.model.config.get_text_config().num_hidden_layers
+    assert {prompts for prompts, _ in read} == {4}
+    saved = grouped.counters.row_steps_saved
+    turns = max(len(one.ids) for group in grouped.completions for one in group) - 1
+    assert sum(rows for _, rows in read) == layers * (16 * turns - saved) and saved > 0
+    read.clear()
+    monkeypatch.setattr("reasonrft.policy.rollout.can_group", lambda *_: False)
+    copied = roll_out(policy, ragged(policy), 4, SAMPLING)
+    assert not read
+    for own, group in zip(copied.completions, grouped.completions, strict=True):
+        for a, b in zip(own, group, strict=True):
+            assert torch.equal(a.ids, b.ids)
+            torch.testing.assert_close(a.log_probs, b.log_probs, atol=1e-5, rtol=0)
+
+
+def test_attention_comes_back_after_a_failure(family_folder, monkeypatch):
+    policy = load(family_folder("qwen3-vl"))
+    usual = policy.model.config.get_text_config()._attn_implementation
+
+    def fail(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(GroupLayer, "update", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        roll_out(policy, ragged(policy), 4, SAMPLING)
+    assert policy.model.config.get_text_config()._attn_implementation == usual
