@@ -85,11 +85,11 @@ def test_it_sees_what_each_look_shows(task, look, tiny):
     problems: list[Problem] = [world.problem(look, index) for index in range(SCENES)]
     shares = [share for share, _ in attributes(tiny, iter(problems), task, SCENES).values()]
     # docs/tiny.md has figures of more scenes; guesses come to about a third.
-    assert sum(shares) / len(shares) > 0.6
+    assert sum(shares) / len(shares) > 0.75
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("policy", "least"), [("tiny", 0.0), ("tiny-counting", 0.1)])
+@pytest.mark.parametrize(("policy", "least"), [("tiny", 0.0), ("tiny-counting", 0.25)])
 def test_it_answers_in_the_tasks_format_and_leaves_room(policy, least):
     model = Policy(policy)
     model.load()
@@ -98,4 +98,4 @@ def test_it_answers_in_the_tasks_format_and_leaves_room(policy, least):
     problems = [world.problem("id", index) for index in range(48)]
     found = answers(model, problems, 48, 256)
     assert found["clean"] > 0.9
-    assert least <= found["accuracy"] < 0.6
+    assert least <= found["accuracy"] < 0.7
