@@ -98,4 +98,4 @@ def test_it_answers_in_the_tasks_format_and_leaves_room(policy, least):
     problems = [world.problem("id", index) for index in range(48)]
     found = answers(model, problems, 48, 256)
     assert found["clean"] > 0.9
-    assert least <= found["accuracy"] < 0.7
+    assert least <= found["accuracy"] < 0.6

@@ -55,9 +55,13 @@ def _with_room(states: Tensor, end: int) -> Tensor:
     return space
 
 
-def make_roomy(cache: Cache) -> Cache:
-    """Change layers that keep all tokens; sliding windows and the like stay as they are."""
+def keeps_all(layer: Any) -> bool:
+    """Whether it remembers every token, unlike sliding windows and the like."""
+    return type(layer) is DynamicLayer and layer.is_initialized
+
+
+def make_roomy(cache: Cache) -> None:
+    """Change the layers that keep all tokens."""
     for place, layer in enumerate(cache.layers):
-        if type(layer) is DynamicLayer and layer.is_initialized:
-            cache.layers[place] = RoomyLayer(layer)
-    return cache
+        if keeps_all(layer):
+            cache.layers[place] = RoomyLayer(layer)  # type: ignore[arg-type]

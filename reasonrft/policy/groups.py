@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, Cache, DynamicLayer
 
-from reasonrft.policy.cache import RoomyLayer
+from reasonrft.policy.cache import RoomyLayer, keeps_all
 
 NAME = "reasonrft_groups"
 
@@ -40,8 +40,8 @@ class Groups:
         for place, layer in enumerate(cache.layers):
             cache.layers[place] = GroupLayer(layer)  # type: ignore[arg-type]
         self.cache = cache
-        self.unread = torch.zeros(mask.shape, device=mask.device)  # (P, L)
-        self.unread.masked_fill_(mask == 0, -torch.inf)
+        scores = torch.zeros(mask.shape, device=mask.device)
+        self.padding = scores.masked_fill(mask == 0, -torch.inf)  # (P, L)
         self._place(torch.arange(len(mask), device=mask.device))
 
     def expand(self, group_size: int) -> None:
@@ -53,7 +53,7 @@ class Groups:
     def _place(self, prompt: Tensor) -> None:
         """Rows of a prompt stand together, in their order."""
         self.prompt = prompt  # (R,)
-        counts = prompt.bincount(minlength=len(self.unread))
+        counts = prompt.bincount(minlength=len(self.padding))
         self.width = int(counts.max())
         first = counts.cumsum(0) - counts
         rows = torch.arange(len(prompt), device=prompt.device)
@@ -89,7 +89,7 @@ def attend(
     layer: Any = groups.cache.layers[module.layer_idx]
     keys, values = layer.prompts
     asked = query.squeeze(2).unflatten(1, (key.shape[1], -1)) * scaling  # (R, K, N, D)
-    to_prompt = groups.gather(asked) @ keys.mT + groups.unread[:, None, None]
+    to_prompt = groups.gather(asked) @ keys.mT + groups.padding[:, None, None]
     to_own = asked @ key.mT  # (R, K, N, T)
     scores = torch.cat([groups.scatter(to_prompt), to_own], -1)
     weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
@@ -119,5 +119,5 @@ def attending(model: Any, groups: Groups | None) -> Iterator[None]:
 
 def can_group(model: Any, cache: Cache) -> bool:
     """Whether the language model's attention can be exchanged, and all of its layers keep all."""
-    plain = all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
-    return plain and getattr(model.get_decoder(), "_supports_attention_backend", False)
+    exchangeable = getattr(model.get_decoder(), "_supports_attention_backend", False)
+    return exchangeable and all(map(keeps_all, cache.layers))

@@ -91,7 +91,7 @@ def test_room_for_tokens_changes_nothing(room, policy, monkeypatch):
     try:
         with monkeypatch.context() as patch:
             # The caches that transformers has: every token copies all before it.
-            patch.setattr("reasonrft.policy.rollout.make_roomy", lambda cache: cache)
+            patch.setattr("reasonrft.policy.rollout.make_roomy", lambda cache: None)
             copied = roll_out(policy, batch, 4, sampling)
         monkeypatch.setattr("reasonrft.policy.cache.ROOM", room)
         written = roll_out(policy, batch, 4, sampling)
