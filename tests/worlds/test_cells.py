@@ -27,7 +27,7 @@ def test_a_label_is_in_all_cells_that_it_reaches_into():
 def test_cells_are_where_the_picture_has_its_objects():
     problem = make_world("perception-counting", "tiny").problem("blocks", 0)
     (cells,) = problem.meta["cells"]
-    names = set(re.findall(r"x\d y\d [\w ]+", problem.cot))
+    names = set(re.findall(r"x\d y\d(?: \w+){4}", problem.cot))
     assert names <= set(cells.values()) or not problem.meta["whole"]
     for cell, said in cells.items():
         column, row = int(cell) % 9, int(cell) // 9

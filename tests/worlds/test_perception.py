@@ -72,23 +72,40 @@ def test_sums_give_their_numbers_and_ask_nothing_of_the_picture():
         assert 0 <= int(problem.answer) <= 10
 
 
-def test_a_search_says_its_kind_plainly_and_finds_all_of_it():
-    searches = [one for one in drawn("counting", "train", 150) if one.meta["template"] == "all"]
+def test_a_search_says_its_kinds_plainly_and_marks_all_that_is_meant():
+    told = drawn("counting", "train", 100, told=True)
+    searches = [one for one in told if one.meta["template"] == "all"]
     assert {problem.answer == "none" for problem in searches} == {True, False}
+    assert {problem.question.count(" and all ") for problem in searches} == {0, 1}
     for problem in searches:
-        *adjectives, noun = problem.cot.partition(".")[0].split()
-        wanted = {*adjectives, noun.removesuffix("es" if noun == "buses" else "s")} - {"object"}
-        found = [
-            place
-            for place, thing, *_ in re.findall(rf"(x\d y\d) ({THINGS})\.", problem.cot)
-            if wanted <= set(thing.split())
+        first, _, rest = problem.cot.partition(".")
+        kinds = [
+            {*adjectives, noun.removesuffix("es" if noun == "buses" else "s")} - {"object"}
+            for *adjectives, noun in map(str.split, first.split(" or "))
         ]
+        marked = re.findall(rf"(x\d y\d) ({THINGS}) (yes|no)\.", rest)
+        assert len(marked) == rest.count(".")
+        for _, thing, *_, mark in marked:
+            meant = any(kind <= set(thing.split()) for kind in kinds)
+            assert mark == ("yes" if meant else "no")
+        found = [place for place, *_, mark in marked if mark == "yes"]
         assert problem.answer == (", ".join(found) or "none")
+
+
+def test_what_is_told_is_asked_about_as_if_it_were_seen():
+    kinds = set()
+    for problem in drawn("counting", "train", 60, told=True, whole=1.0):
+        caption, question = re.fullmatch(r"((?:x.+?\. )+)(.+)", problem.question).groups()
+        assert not problem.images and not problem.meta["cells"]
+        if problem.meta["template"] not in ("all", "sum"):
+            assert problem.cot == caption.strip()
+        kinds.add(question.split()[0])
+    assert {"Where", "What", "Is", "In"} <= kinds
 
 
 def test_a_caption_names_all_objects_from_left_to_right():
     for problem in drawn("counting", "blocks", 20, whole=1.0):
-        said = re.findall(rf"x(\d) y(\d) {THINGS}\.", problem.cot)
+        said = re.findall(rf"x(\d) y(\d) {THINGS}(?: yes| no)?\.", problem.cot)
         more = problem.meta["template"] in ("all", "sum")
         assert len(said) == problem.cot.count(".") - more >= 3
         assert [x for x, *_ in said] == sorted(x for x, *_ in said)

@@ -35,6 +35,8 @@ _SIDES = {
     "behind": (1, -1),
     "in front of": (1, 1),
 }
+_TWO_KINDS = 0.3
+"""Share of searches for things of either of two kinds."""
 _CLEAR = 6.0
 """Share of the picture's width, as one over it, that things must be apart to be beside another."""
 
@@ -59,6 +61,7 @@ class CountingPerception(PerceptionWorld):
         light: Sequence[Effect] = (),
         plain: float = 0.2,
         whole: float = 0.8,
+        told: bool = False,
     ) -> None:
         """
         Args:
@@ -70,9 +73,13 @@ class CountingPerception(PerceptionWorld):
             light: What befalls the light of pictures in train and val, in this order.
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+            told: Whether questions tell in words what pictures would show, for there are none.
         """
         super().__init__(seed, light, plain, whole)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
+        self.told = told
+        # Words are learned from words, which cost less.
+        self.often = {"all": 25, "sum": 8} if told else {"all": 5, "sum": 2}
         self.least, self.most = objects
         if not 1 <= self.least <= self.most <= MOST:
             raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
@@ -85,11 +92,13 @@ class CountingPerception(PerceptionWorld):
         if scene is None:
             return None
         scene = framed(scene, self.width, self.height)
+        items, caption = from_left_to_right(scene["objects"]), caption_of(scene)
+        if self.told:
+            return Sight((), caption, _asks(items, scene, rng), ())
         rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
         picture = photograph(scene, domain, self.width, self.height, rays)
-        items = from_left_to_right(scene["objects"])
         cells = owned(picture.owners, [_sentence(item, scene) for item in scene["objects"]])
-        return Sight((picture.pixels,), caption_of(scene), _asks(items, scene, rng), (cells,))
+        return Sight((picture.pixels,), caption, _asks(items, scene, rng), (cells,))
 
 
 def caption_of(scene: Mapping[str, Any]) -> tuple[str, ...]:
@@ -179,14 +188,28 @@ def _phrase(
 def _searches(
     things: Sequence[Description], places: Sequence[str], rng: random.Random
 ) -> Iterator[Ask]:
-    """Where all things of a kind are; the kind is first said in plain words."""
-    for thing in (*things, _thing(rng, [thing["shape"] for thing in things])):
-        chosen = rng.sample(ATTRIBUTES, rng.randint(1, len(ATTRIBUTES)))
-        kind = {key: thing[key] for key in ATTRIBUTES if key in chosen}
-        found = tuple(i for i, other in enumerate(things) if fits(other, kind))
-        where = ", ".join(places[i] for i in found) or "none"
-        question = f"Where are all {plural_phrase(rng, kind)}?"
-        yield Ask(question, where, found, first=plain_plural(kind))
+    """Where all things of one or two kinds are; thoughts name the kinds in plain words first, and
+    tell of each thing whether it is meant."""
+    shapes = [thing["shape"] for thing in things]
+    for thing in (*things, _thing(rng, shapes)):
+        kinds = [_kind(rng, thing)]
+        if rng.random() < _TWO_KINDS:
+            kinds.append(_kind(rng, rng.choice((*things, _thing(rng, shapes)))))
+        meant = [any(fits(other, kind) for kind in kinds) for other in things]
+        found = tuple(i for i, one in enumerate(meant) if one)
+        yield Ask(
+            f"Where are all {' and all '.join(plural_phrase(rng, kind) for kind in kinds)}?",
+            ", ".join(places[i] for i in found) or "none",
+            found,
+            first=" or ".join(plain_plural(kind) for kind in kinds),
+            marks=tuple("yes" if one else "no" for one in meant),
+        )
+
+
+def _kind(rng: random.Random, thing: Description) -> Description:
+    """Some of a thing's attributes, mostly one or two."""
+    chosen = rng.sample(ATTRIBUTES, rng.choice((0, 1, 1, 1, 2, 2, 2, 3, 4)))
+    return {key: thing[key] for key in ATTRIBUTES if key in chosen}
 
 
 def _sums(things: Sequence[Description], rng: random.Random) -> Iterator[Ask]:

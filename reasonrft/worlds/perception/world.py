@@ -39,6 +39,8 @@ class Ask:
     first: str = ""
     last: str = ""
     """What thoughts say before and after what is seen."""
+    marks: tuple[str, ...] = ()
+    """What thoughts say of each sentence of the caption, where there is something to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Sight:
     """Pictures, all that is seen in them sentence by sentence, and what may be asked of it."""
 
     pictures: tuple[np.ndarray, ...]
+    """None where the question is to tell what they would show."""
     caption: tuple[str, ...]
     asks: Mapping[str, Sequence[Ask]]
     """By kind of question."""
@@ -64,6 +67,8 @@ class PerceptionWorld(World):
     def __init__(self, seed: int, light: Sequence[Effect], plain: float, whole: float) -> None:
         super().__init__(seed)
         self.light, self.plain, self.whole = tuple(light), plain, whole
+        self.often: Mapping[str, int] = {}
+        """Kinds of questions that come up more often than others, and how many times as often."""
         if not (0 <= plain <= 1 and 0 <= whole <= 1):
             raise ValueError("plain and whole are shares, from 0 to 1")
 
@@ -82,19 +87,22 @@ class PerceptionWorld(World):
     def _asked(
         self, sight: Sight, look: str, split: str, index: int, rng: random.Random
     ) -> Problem:
-        kind = rng.choice(sorted(kind for kind, asks in sight.asks.items() if asks))
+        kinds = sorted(kind for kind, asks in sight.asks.items() if asks)
+        (kind,) = rng.choices(kinds, [self.often.get(kind, 1) for kind in kinds])
         ask = rng.choice(sight.asks[kind])
         whole = rng.random() < self.whole or not (ask.about or ask.first or ask.last)
-        seen = sight.caption if whole else [sight.caption[i] for i in ask.about]
+        told = range(len(sight.caption)) if whole else ask.about
+        seen = [" ".join((sight.caption[i], *ask.marks[i : i + 1])) for i in told]
         said = [sentence for sentence in (ask.first, *seen, ask.last) if sentence]
+        question = ask.question if sight.pictures else f"{self._text(sight.caption)} {ask.question}"
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=ask.task,
             images=tuple(encode_png(self._lit(picture, split, rng)) for picture in sight.pictures),
-            question=ask.question,
+            question=question,
             answer=ask.answer,
             choices=ask.choices,
-            cot=self.separator.join(f"{sentence}{self.stop}" for sentence in said),
+            cot=self._text(said),
             meta={
                 "split": split,
                 "look": look,
@@ -103,6 +111,9 @@ class PerceptionWorld(World):
                 "cells": sight.cells,
             },
         )
+
+    def _text(self, sentences: Sequence[str]) -> str:
+        return self.separator.join(f"{sentence}{self.stop}" for sentence in sentences)
 
     def _lit(self, picture: np.ndarray, split: str, rng: random.Random) -> np.ndarray:
         """A picture as it may have been photographed; tests show it as it was drawn."""
