@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise, permutations
 from typing import Any, ClassVar
 
+import numpy as np
+
 from reasonrft.worlds.counting.blocks import Blocks
 from reasonrft.worlds.counting.questions import MOST
 from reasonrft.worlds.counting.scenes import Domain, draw_scene, framed, photograph
@@ -22,7 +24,7 @@ from reasonrft.worlds.counting.words import (
 )
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
-from reasonrft.worlds.perception.cells import owned
+from reasonrft.worlds.perception.cells import Cells, owned
 from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
 
 MOST_VEHICLES = 7
@@ -92,13 +94,15 @@ class CountingPerception(PerceptionWorld):
         if scene is None:
             return None
         scene = framed(scene, self.width, self.height)
-        items, caption = from_left_to_right(scene["objects"]), caption_of(scene)
-        if self.told:
-            return Sight((), caption, _asks(items, scene, rng), ())
-        rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
-        picture = photograph(scene, domain, self.width, self.height, rays)
-        cells = owned(picture.owners, [_sentence(item, scene) for item in scene["objects"]])
-        return Sight((picture.pixels,), caption, _asks(items, scene, rng), (cells,))
+        pictures: tuple[np.ndarray, ...] = ()
+        cells: tuple[Cells, ...] = ()
+        if not self.told:
+            rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
+            picture = photograph(scene, domain, self.width, self.height, rays)
+            said = [_sentence(item, scene) for item in scene["objects"]]
+            pictures, cells = (picture.pixels,), (owned(picture.owners, said),)
+        items = from_left_to_right(scene["objects"])
+        return Sight(pictures, caption_of(scene), _asks(items, scene, rng), cells)
 
 
 def caption_of(scene: Mapping[str, Any]) -> tuple[str, ...]:
@@ -188,8 +192,7 @@ def _phrase(
 def _searches(
     things: Sequence[Description], places: Sequence[str], rng: random.Random
 ) -> Iterator[Ask]:
-    """Where all things of one or two kinds are; thoughts name the kinds in plain words first, and
-    tell of each thing whether it is meant."""
+    """Where all things of one or two kinds are; thoughts say the kinds in plain words first."""
     shapes = [thing["shape"] for thing in things]
     for thing in (*things, _thing(rng, shapes)):
         kinds = [_kind(rng, thing)]

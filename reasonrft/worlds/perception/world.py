@@ -48,7 +48,7 @@ class Sight:
     """Pictures, all that is seen in them sentence by sentence, and what may be asked of it."""
 
     pictures: tuple[np.ndarray, ...]
-    """None where the question is to tell what they would show."""
+    """Empty where the question is to tell what they would show."""
     caption: tuple[str, ...]
     asks: Mapping[str, Sequence[Ask]]
     """By kind of question."""
@@ -91,8 +91,10 @@ class PerceptionWorld(World):
         (kind,) = rng.choices(kinds, [self.often.get(kind, 1) for kind in kinds])
         ask = rng.choice(sight.asks[kind])
         whole = rng.random() < self.whole or not (ask.about or ask.first or ask.last)
-        told = range(len(sight.caption)) if whole else ask.about
-        seen = [" ".join((sight.caption[i], *ask.marks[i : i + 1])) for i in told]
+        caption = sight.caption
+        if ask.marks:
+            caption = tuple(map(" ".join, zip(caption, ask.marks, strict=True)))
+        seen = caption if whole else [caption[i] for i in ask.about]
         said = [sentence for sentence in (ask.first, *seen, ask.last) if sentence]
         question = ask.question if sight.pictures else f"{self._text(sight.caption)} {ask.question}"
         return Problem(
