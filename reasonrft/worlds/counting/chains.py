@@ -1,4 +1,4 @@
-"""Chains of thought for counting: each object with its verdict and the tally, then arithmetic."""
+"""Chains of thought for counting: each object with its verdict, the tally, then arithmetic."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,13 @@ from reasonrft.worlds.counting.words import (
 
 
 def write_chain(
-    question: Question, scene: Mapping[str, Any], style: Style, rng: random.Random
+    question: Question,
+    scene: Mapping[str, Any],
+    style: Style,
+    rng: random.Random,
+    brief: bool = False,
 ) -> str:
-    """The chain that answers a question about a scene."""
+    """The chain that answers a question about a scene; a brief one names no object."""
     wording = _chosen(WORDINGS[style], rng)
     taking = bool(question.removed)
     said: dict[str, Any] = {
@@ -34,7 +38,8 @@ def write_chain(
         said |= step
         verdict = wording["yes" if step["counts"] else "no"]
         verdict += wording["off"] if step["goes"] else ""
-        sentences.append(wording["item"].format(verdict=verdict.format_map(said), **step))
+        if not brief:
+            sentences.append(wording["item"].format(verdict=verdict.format_map(said), **step))
     sentences.append(wording["total_off" if taking else "total"].format_map(said))
     change = -said["gone"] if taking else question.change
     sentences.append(wording["sum"].format(sum=_sum(said["count"], change, question.change > 0)))

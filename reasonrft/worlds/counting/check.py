@@ -25,6 +25,7 @@ def check_chain(problem: Problem) -> str | None:
         _opening_fault(chain, program),
         _listing_fault(chain, problem.meta["scene"]),
         _tally_fault(chain, program),
+        _total_fault(chain, program, problem.meta["scene"]),
         _sum_fault(chain, program, problem.answer),
     )
     return next((fault for fault in faults if fault), None)
@@ -44,6 +45,8 @@ def _opening_fault(chain: Chain, program: Program) -> str | None:
 
 def _listing_fault(chain: Chain, scene: Mapping[str, Any]) -> str | None:
     """Whether the chain names the objects of the scene in their order, and where they are."""
+    if not chain.items:
+        return None
     objects = from_left_to_right(scene["objects"])
     if len(objects) != len(chain.items):
         return f"{len(chain.items)} objects are named, there are {len(objects)}"
@@ -62,15 +65,28 @@ def _tally_fault(chain: Chain, program: Program) -> str | None:
     count = gone = 0
     for said in chain.items:
         thing = dict(zip(ATTRIBUTES, said["thing"].split(), strict=True))
-        counts = bool(fits(thing, program.asked))
-        goes = counts and any(fits(thing, kind) for kind in _removed(program))
+        counts, goes = _judged(thing, program)
         count, gone = count + counts, gone + goes
         told = {"count": count} if counts else {}
         told |= {"gone": gone} if goes else {}
         if told != _numbers(said):
             return f"the {said['thing']} is judged or tallied wrongly"
-    told = {"count": count, "gone": gone} if _removed(program) else {"count": count}
+    return None
+
+
+def _total_fault(chain: Chain, program: Program, scene: Mapping[str, Any]) -> str | None:
+    """Whether the total is that of the scene, whose objects a brief chain does not name."""
+    judged = [_judged(describe(item), program) for item in scene["objects"]]
+    told = {"count": sum(counts for counts, _ in judged)}
+    if _removed(program):
+        told["gone"] = sum(goes for _, goes in judged)
     return None if told == _numbers(chain.total) else "the total is not the tally"
+
+
+def _judged(thing: Description, program: Program) -> tuple[bool, bool]:
+    """Whether a thing counts, and whether it counts and goes."""
+    counts = bool(fits(thing, program.asked))
+    return counts, counts and any(fits(thing, kind) for kind in _removed(program))
 
 
 def _sum_fault(chain: Chain, program: Program, answer: str) -> str | None:

@@ -29,6 +29,7 @@ class Chain:
     style: Style
     opening: Parts
     items: tuple[Parts, ...]
+    """None in a brief chain."""
     total: Parts
     sum: Parts
 
@@ -47,7 +48,7 @@ class Reader:
     def read(self, text: str, style: Style) -> Chain | None:
         """The chain, or None where a sentence is none of those that chains are made of."""
         sentences = [f"{sentence}." for sentence in text.lower().removesuffix(".").split(". ")]
-        if len(sentences) < 4:
+        if len(sentences) < 3:
             return None
         first, *middle, before, last = sentences
         opening, total = _match(self.openings, first), _match(self.totals, before)

@@ -4,6 +4,7 @@ Training, validation and the test "id" show CLEVR's scenes with CLEVR-Math's que
 each change one thing: "ood-domain" asks the same families of questions about vehicles, and
 "ood-operation" asks families that are held out of all other splits about CLEVR's scenes. By default
 these are the additions: with them, trained on subtractions alone, answers drop to nearly nothing.
+For the tiny model, which then answers hardly any, the preset holds out the multihop questions.
 """
 
 import random
@@ -56,7 +57,13 @@ class CountingWorld(World):
     splits = ("train", "val", "id", "ood-domain", "ood-operation")
     evidence_keys = ("scene",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {"width": 144, "height": 96, "objects": (3, 6), "style": "compact"}
+        "tiny": {
+            "width": 144,
+            "height": 96,
+            "objects": (3, 6),
+            "style": "compact",
+            "held_out": ("subtraction-multihop",),
+        }
     }
 
     def __init__(
@@ -73,6 +80,7 @@ class CountingWorld(World):
         families: Sequence[str] = TEMPLATES,
         held_out: Sequence[str] = ("addition",),
         style: Style = "words",
+        brief: float = 0.0,
         light: Sequence[Effect] = (),
     ) -> None:
         """
@@ -89,6 +97,7 @@ class CountingWorld(World):
             families: Questions asked, by template (addition) or template and number (addition-0).
             held_out: Those of the families that only ood-operation asks.
             style: Chains of thought in natural sentences, or in few distinct words.
+            brief: Share of chains that state the tally without going through the objects.
             light: What befalls the light of each picture, in this order.
         """
         super().__init__(seed)
@@ -109,20 +118,24 @@ class CountingWorld(World):
         self.trained = [family for family in asked if family not in held]
         if style not in WORDINGS:
             raise ValueError(f"style is {' or '.join(WORDINGS)}, not {style!r}")
-        self.style, self.light = style, tuple(light)
+        if not 0 <= brief <= 1:
+            raise ValueError(f"brief must be from 0 to 1, not {brief}")
+        self.style, self.brief, self.light = style, brief, tuple(light)
 
     def problem(self, split: str, index: int) -> Problem:
         family, _ = self.plan(split, index)
         drawn = self.draw(split, index)
         scene = framed(drawn.scene, self.width, self.height)
         picture = photograph(scene, domain_of(split), self.width, self.height, self.antialias)
+        brief = drawn.randomness("length").random() < self.brief
+        words = drawn.randomness("words")
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=self.task,
             images=(encode_png(apply(self.light, picture.pixels, drawn.randomness("light"))),),
             question=drawn.question.text,
             answer=str(drawn.answer),
-            cot=write_chain(drawn.question, scene, self.style, drawn.randomness("words")),
+            cot=write_chain(drawn.question, scene, self.style, words, brief),
             meta={
                 "split": split,
                 "template": family.template,

@@ -80,6 +80,26 @@ def test_wrong_chains(old, new, fault):
 
 
 @pytest.mark.parametrize("style", ["words", "compact"])
+def test_brief_chains_state_the_tally_and_change_nothing_else(style):
+    long, some, short = (
+        CountingWorld(3, style=style, brief=brief, **SMALL) for brief in (0, 0.5, 1)
+    )
+    lengths = set()
+    for index in range(12):
+        one, mixed, other = (world.problem("train", index) for world in (long, some, short))
+        first, *_, total, result = one.cot.split(". ")
+        assert other.cot == f"{first}. {total}. {result}"
+        assert check_chain(other) is None
+        assert dataclasses.replace(other, cot=one.cot) == one
+        assert mixed.cot in (one.cot, other.cot)
+        lengths.add(mixed.cot == one.cot)
+        for digit in re.finditer(r"\d+", total):
+            wrong = f"{total[: digit.start()]}{int(digit[0]) + 1}{total[digit.end() :]}"
+            assert check_chain(dataclasses.replace(other, cot=f"{first}. {wrong}. {result}"))
+    assert lengths == {True, False}
+
+
+@pytest.mark.parametrize("style", ["words", "compact"])
 @pytest.mark.parametrize("split", ["train", "ood-domain", "ood-operation"])
 def test_a_changed_number_or_word_is_noticed(style, split):
     world = CountingWorld(9, style=style, **SMALL)

@@ -99,6 +99,9 @@ def test_what_is_held_out_is_asked_nowhere_else():
         assert name_of(world.problem(split, 2)) == world.plan(split, 2)[0].name
         held = {"addition-0", "addition-1", "addition-2", "subtraction-3"}
         assert asked <= held if split == "ood-operation" else not asked & held
+    tiny = CountingWorld(**TINY)
+    assert [family.name for family in tiny.held_out] == ["subtraction-multihop-0"]
+    assert len(tiny.trained) == 11
     with pytest.raises(BadInput, match="ood-operation"):
         CountingWorld(held_out=()).problem("ood-operation", 0)
 
