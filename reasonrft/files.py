@@ -59,8 +59,9 @@ class Staging:
     def _make_folder(self, folder: Path) -> None:
         if not folder.exists():
             self._make_folder(folder.parent)
-            folder.mkdir()
-            self._folders.append(folder)
+            with suppress(FileExistsError):  # another process has just made it
+                folder.mkdir()
+                self._folders.append(folder)
 
     def _discard(self) -> None:
         for draft in self._waiting.values():
