@@ -93,12 +93,14 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
 @pytest.mark.parametrize("config", TINY)
 def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    told = yaml.safe_load((CONFIGS / config).read_text())
+    configs = (config,) if "class_path" in told["model"] else ("sft.yaml", config)
     sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}
     options = {key: value for key, value in small.items() if not key.startswith("data.source.")}
-    places = [f"data.source.sources.{task}.init_args" for task in TASKS]
-    for place in ["data.source"] if config == "tiny/words.yaml" else places:
+    mixed = told["data"]["init_args"]["source"]["init_args"].get("sources", ())
+    for place in [f"data.source.sources.{name}.init_args" for name in mixed] or ["data.source"]:
         options |= {f"{place}.{name}": value for name, value in sizes.items()}
-    run("fit", (config,), options | {"data.workers": 0, "policy": "tiny"})
+    run("fit", configs, options | {"data.workers": 0, "policy": "tiny"})
 
 
 def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
