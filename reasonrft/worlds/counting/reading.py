@@ -29,7 +29,7 @@ class Chain:
     style: Style
     opening: Parts
     items: tuple[Parts, ...]
-    """None in a brief chain."""
+    """Empty in a brief chain."""
     total: Parts
     sum: Parts
 

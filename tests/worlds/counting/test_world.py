@@ -163,6 +163,7 @@ def test_knobs_are_checked():
         ({"shapes": ["cube", "cone"]}, "cone"),
         ({"families": ["division"]}, "division"),
         ({"style": "long"}, "style"),
+        ({"brief": 1.5}, "brief"),
     ]:
         with pytest.raises(BadInput, match=word):
             make_world("counting", **knobs)
