@@ -44,8 +44,8 @@ def test_another_process_draws_the_same():
 
 
 PINS = {
-    ("counting", "id", 0): "b0617577180e332c",
-    ("counting", "ood-domain", 0): "ea20c7ee9f2fdd23",
+    ("counting", "id", 0): "8746b58de0f597e7",
+    ("counting", "ood-domain", 0): "5cbb1bed2047aeb4",
     ("structure", "id", 0): "a7c9226c25959856",
     ("structure", "ood", 0): "4c05519689a7e6d2",
     ("transformation", "ood-left", 0): "7bf03bdb5a007a0c",
