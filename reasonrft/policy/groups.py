@@ -1,21 +1,16 @@
-"""Attention of a group's completions to their prompt, which is remembered once for all of them.
+"""Attention while groups are written: a prompt is remembered once for all of its completions.
 
 R rows still going, P prompts, W most rows of a prompt, L prompt tokens, T own tokens so far,
 K heads of keys, N heads that ask each of them, D width of a head.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface, Cache, DynamicLayer
+from transformers import Cache, DynamicLayer
 
-from reasonrft.policy.cache import RoomyLayer, keeps_all
-
-NAME = "reasonrft_groups"
+from reasonrft.policy.cache import RoomyLayer
 
 
 class GroupLayer(RoomyLayer):
@@ -71,53 +66,23 @@ class Groups:
         grid = values.unflatten(2, (self.width, -1)).transpose(1, 2)
         return grid.flatten(0, 1)[self.place]
 
-
-_groups: ContextVar[Groups] = ContextVar("groups")
-
-
-def attend(
-    module: Any,
-    query: Tensor,  # (R, K x N, 1, D)
-    key: Tensor,  # (R, K, T, D)
-    value: Tensor,
-    attention_mask: None,
-    scaling: float,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Attention of one new token in each row to its prompt and to what the row has written."""
-    groups = _groups.get()
-    layer: Any = groups.cache.layers[module.layer_idx]
-    keys, values = layer.prompts
-    asked = query.squeeze(2).unflatten(1, (key.shape[1], -1)) * scaling  # (R, K, N, D)
-    to_prompt = groups.gather(asked) @ keys.mT + groups.padding[:, None, None]
-    to_own = asked @ key.mT  # (R, K, N, T)
-    scores = torch.cat([groups.scatter(to_prompt), to_own], -1)
-    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
-    of_prompt, of_own = weights.tensor_split([keys.shape[-2]], -1)
-    read = groups.scatter(groups.gather(of_prompt) @ values) + of_own @ value
-    return read.flatten(1, 2)[:, None], None  # (R, 1, K x N, D)
-
-
-AttentionInterface.register(NAME, attend)
-
-
-@contextmanager
-def attending(model: Any, groups: Groups | None) -> Iterator[None]:
-    """Let the language model attend to prompts in groups, if there are groups."""
-    if groups is None:
-        yield
-        return
-    config = model.config.get_text_config()
-    usual, token = config._attn_implementation, _groups.set(groups)
-    config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = usual
-        _groups.reset(token)
-
-
-def can_group(model: Any, cache: Cache) -> bool:
-    """Whether the language model's attention can be exchanged, and all of its layers keep all."""
-    exchangeable = getattr(model.get_decoder(), "_supports_attention_backend", False)
-    return exchangeable and all(map(keeps_all, cache.layers))
+    def attend(
+        self,
+        module: Any,
+        query: Tensor,  # (R, K x N, 1, D)
+        key: Tensor,  # (R, K, T, D)
+        value: Tensor,
+        scaling: float,
+        dropout: float,
+    ) -> Tensor:  # (R, 1, K x N, D)
+        """Attention of one new token in each row to its prompt and to what the row has written."""
+        layer: Any = self.cache.layers[module.layer_idx]
+        keys, values = layer.prompts
+        asked = query.squeeze(2).unflatten(1, (key.shape[1], -1)) * scaling  # (R, K, N, D)
+        to_prompt = self.gather(asked) @ keys.mT + self.padding[:, None, None]
+        to_own = asked @ key.mT  # (R, K, N, T)
+        scores = torch.cat([self.scatter(to_prompt), to_own], -1)
+        weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+        of_prompt, of_own = weights.tensor_split([keys.shape[-2]], -1)
+        read = self.scatter(self.gather(of_prompt) @ values) + of_own @ value
+        return read.flatten(1, 2)[:, None]

@@ -30,10 +30,24 @@ class Group:
 class Layout:
     """Rows in which each prompt stands once, before its completions."""
 
-    completions: Tensor  # (B, S) which completion a token is part of, -1 in prompts and padding
+    groups: Tensor  # (B, S) which group a token is part of, -1 in padding
+    completions: Tensor  # (B, S) and which of its completions, -1 in prompts and padding
     positions: Tensor  # (C, B, S)
-    mask: Tensor  # (B, S, S) bool: whether a token sees another
     predictors: Tensor  # (N,) in the flattened rows: where each completion token is predicted
+    starts: list[int]
+    """Where each group begins in the flattened rows."""
+
+    @property
+    def mask(self) -> Tensor:  # (B, S, S) bool
+        """Whether a token sees another: those before it in its own prompt and own completion."""
+        part = self.completions
+        earlier = torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
+        group = self.groups[:, :, None]
+        same_group = (group == self.groups[:, None, :]) & (group >= 0)
+        visible = (part[:, :, None] == part[:, None, :]) | (part < 0)[:, None, :]
+        # Rows of the mask that are all False give NaN on some backends: padding sees itself.
+        itself = torch.eye(part.shape[1], dtype=torch.bool)
+        return (earlier & same_group & visible) | itself
 
 
 def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -58,7 +72,7 @@ def lay_out(
     owner = torch.full((len(rows), width), -1)  # the group of a token
     part = torch.full((len(rows), width), -1)  # its completion within the group
     places = torch.zeros(positions[0].shape[0], len(rows), width, dtype=torch.long)
-    starts: dict[int, int] = {}
+    starts = [0] * len(groups)
     for at, row in enumerate(rows):
         column = 0
         for item in row:
@@ -68,7 +82,7 @@ def lay_out(
             part[at, column:end] = _parts(group)
             places[:, at, column:end] = _positions(group, positions[item])
             column = end
-    return Layout(part, places, _mask(owner, part), _predictors(groups, starts))
+    return Layout(owner, part, places, _predictors(groups, starts), starts)
 
 
 def row_inputs(groups: Sequence[Group]) -> dict[str, Tensor]:
@@ -99,21 +113,11 @@ def _positions(group: Group, prompt: Tensor) -> Tensor:
     return torch.cat(spans, dim=1)
 
 
-def _mask(owner: Tensor, part: Tensor) -> Tensor:
-    """Tokens see what stands before them in their own completion and in their own prompt."""
-    earlier = torch.ones(owner.shape[1], owner.shape[1], dtype=torch.bool).tril()
-    same_group = (owner[:, :, None] == owner[:, None, :]) & (owner >= 0)[:, :, None]
-    visible = (part[:, :, None] == part[:, None, :]) | (part < 0)[:, None, :]
-    # Rows of the mask that are all False give NaN on some backends: padding sees itself.
-    itself = torch.eye(owner.shape[1], dtype=torch.bool)
-    return (earlier & same_group & visible) | itself
-
-
-def _predictors(groups: Sequence[Group], starts: dict[int, int]) -> Tensor:
+def _predictors(groups: Sequence[Group], starts: Sequence[int]) -> Tensor:
     """The first token of every completion is predicted where its prompt ends."""
     places = []
-    for item, group in enumerate(groups):
-        prompt_end = starts[item] + group.prompt.length - 1
+    for group, start in zip(groups, starts, strict=True):
+        prompt_end = start + group.prompt.length - 1
         start = prompt_end + 1
         for ids in group.completions:
             places.append(torch.tensor([prompt_end, *range(start, start + len(ids) - 1)]))

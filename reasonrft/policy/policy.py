@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora, attach
+from reasonrft.policy.attention import open_attention
 from reasonrft.policy.batching import Inputs, Side, join
 from reasonrft.policy.checkpoints import resolve
 from reasonrft.policy.encoding import Encoder, Prompt
@@ -53,7 +54,8 @@ class Policy(nn.Module):
             adapter: Train LoRA weights instead of the model's own.
             quantize: Hold the language model's weights in 4 bits (QLoRA); needs an adapter.
             dtype: Type of the weights.
-            attention: Implementation of attention: sdpa, eager, flash_attention_2.
+            attention: Implementation of attention: sdpa, which computes nothing for a group that a
+                mask would hide, eager, flash_attention_2.
             min_pixels: Smaller pictures are enlarged to this many pixels.
             max_pixels: Larger pictures are reduced to this many pixels.
             revision: Branch, tag or commit on the hub.
@@ -77,6 +79,7 @@ class Policy(nn.Module):
         self.logit_chunk = logit_chunk
         self.sights = Sights(picture_memory)
         self._seen_in_rows = 0
+        self._open_attention = False
         self.model: Any = None
 
     @cached_property
@@ -106,6 +109,7 @@ class Policy(nn.Module):
             self.trust_remote_code,
             self.quantize,
         )
+        self._open_attention = open_attention(self.model)
         if self.adapter is None:
             freeze(self.model, self.train_parts)
         else:
@@ -138,6 +142,11 @@ class Policy(nn.Module):
             )
             return False
         return True
+
+    @property
+    def shares_attention(self) -> bool:
+        """Whether attention itself can tell prompts from completions, without a mask."""
+        return self.shares_rows and self._open_attention
 
     def positions(self, prompt: Prompt) -> Tensor:  # (C, L)
         """The position of each token of a prompt, as the model itself counts."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from reasonrft.policy.cache import make_roomy
+from reasonrft.policy.cache import keeps_everything, make_roomy
 from reasonrft.policy.decoding import Completion, State, decode
 from reasonrft.policy.encoding import PromptBatch
-from reasonrft.policy.groups import Groups, attending, can_group
+from reasonrft.policy.groups import Groups
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.sampling import Sampling, uniforms
 
@@ -101,7 +101,7 @@ def _sample(
 ) -> tuple[list[Completion], int]:
     temperature = sampling.scoring_temperature
     state, log_probs = _read_prompts(policy, batch, temperature)
-    if group_size > 1 and policy.shares_rows and can_group(policy.model, state.cache):
+    if group_size > 1 and policy.shares_attention and keeps_everything(state.cache):
         state.groups = Groups(state.cache, state.mask)
     else:
         make_roomy(state.cache)
@@ -148,14 +148,14 @@ def _read_tokens(policy: Policy, state: State, tokens: Tensor, temperature: floa
     """Read one token in each row: what may come next (R, V)."""
     state.mask = pad(state.mask, (0, 1), value=1)
     position = state.position[:, None]  # (R, 1)
-    with attending(policy.model, state.groups):
-        output = policy(
-            input_ids=tokens[:, None],
-            attention_mask=state.mask,
-            position_ids=position.expand(3, -1, -1) if policy.counts_in_3d else position,
-            past_key_values=state.cache,
-            use_cache=True,
-            **state.extras,
-        )
+    seen = {"sharing": state.groups} if state.groups else {"attention_mask": state.mask}
+    output = policy(
+        input_ids=tokens[:, None],
+        position_ids=position.expand(3, -1, -1) if policy.counts_in_3d else position,
+        past_key_values=state.cache,
+        use_cache=True,
+        **seen,
+        **state.extras,
+    )
     state.position = state.position + 1
     return policy.next_log_probs(output.last_hidden_state[:, -1], temperature)

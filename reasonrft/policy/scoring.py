@@ -5,12 +5,14 @@ P prompts, G completions per prompt, B rows of S tokens, N completion tokens in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from reasonrft.policy.batching import extend
-from reasonrft.policy.layout import Group, dense_predictors, lay_out, pack, row_inputs
+from reasonrft.policy.blocks import find_blocks
+from reasonrft.policy.layout import Group, Layout, dense_predictors, lay_out, pack, row_inputs
 from reasonrft.policy.logits import token_log_probs
 from reasonrft.policy.policy import Policy
 
@@ -70,19 +72,30 @@ def _dense(policy: Policy, groups: Sequence[Group]) -> Tensor:  # (N, H)
 
 def _shared(policy: Policy, groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
     """One row for each group, or for several: each prompt stands there once."""
-    rows = pack([group.length for group in groups], row_tokens)
+    split = policy.shares_attention and len({len(group.completions) for group in groups}) == 1
+    # Attention that is split anyway needs no rows of their own, nor padding.
+    rows = [[*range(len(groups))]] if split else pack([one.length for one in groups], row_tokens)
     layout = lay_out(groups, [policy.positions(group.prompt) for group in groups], rows)
     lines = [row_inputs([groups[item] for item in row]) for row in rows]
     sights = policy.look([groups[item].prompt for row in rows for item in row])
     inputs = policy.join(lines, "right", sights)
-    blocked = ~layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
-    dtype = policy.model.dtype
     positions = layout.positions.to(policy.device)  # (C, B, S)
-    inputs |= {
-        "attention_mask": torch.zeros(blocked.shape, dtype=dtype, device=policy.device).masked_fill(
-            blocked, torch.finfo(dtype).min
-        ),
-        "position_ids": positions if len(positions) > 1 else positions[0],
-    }
+    inputs |= _split(policy, groups, layout) if split else _masked(policy, layout)
+    inputs["position_ids"] = positions if len(positions) > 1 else positions[0]
     hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
     return hidden.flatten(0, 1)[layout.predictors.to(policy.device)]
+
+
+def _split(policy: Policy, groups: Sequence[Group], layout: Layout) -> dict[str, Any]:
+    """Who sees whom, as blocks."""
+    blocks = find_blocks(groups, layout.starts, layout.completions.shape)
+    # Families make no mask where they are given one, and this one is not looked at.
+    unseen = torch.zeros(1, 1, 1, 1, dtype=policy.model.dtype, device=policy.device)
+    return {"sharing": blocks.to(policy.device, policy.model.dtype), "attention_mask": unseen}
+
+
+def _masked(policy: Policy, layout: Layout) -> dict[str, Any]:
+    """Who sees whom, as a mask."""
+    blocked = ~layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
+    mask = torch.zeros(blocked.shape, dtype=policy.model.dtype, device=policy.device)
+    return {"attention_mask": mask.masked_fill(blocked, torch.finfo(mask.dtype).min)}

@@ -20,7 +20,6 @@ def load(folder) -> Policy:
 @pytest.mark.parametrize("family", SHARING)
 def test_prompts_that_are_remembered_once_change_nothing(family, family_folder, monkeypatch):
     policy = load(family_folder(family))
-    usual = policy.model.config.get_text_config()._attn_implementation
     read: list[tuple[int, int]] = []
     plain = GroupLayer.update
 
@@ -30,7 +29,6 @@ def test_prompts_that_are_remembered_once_change_nothing(family, family_folder, 
 
     monkeypatch.setattr(GroupLayer, "update", update)
     grouped = roll_out(policy, ragged(policy), 4, SAMPLING)
-    assert policy.model.config.get_text_config()._attn_implementation == usual
     # Every prompt is held once, and every token of every row goes to a layer of its own.
     layers = policy.model.config.get_text_config().num_hidden_layers
     assert {prompts for prompts, _ in read} == {4}
@@ -38,23 +36,10 @@ def test_prompts_that_are_remembered_once_change_nothing(family, family_folder, 
     turns = max(len(one.ids) for group in grouped.completions for one in group) - 1
     assert sum(rows for _, rows in read) == layers * (16 * turns - saved) and saved > 0
     read.clear()
-    monkeypatch.setattr("reasonrft.policy.rollout.can_group", lambda *_: False)
+    monkeypatch.setattr(Policy, "shares_attention", False)
     copied = roll_out(policy, ragged(policy), 4, SAMPLING)
     assert not read
     for own, group in zip(copied.completions, grouped.completions, strict=True):
         for a, b in zip(own, group, strict=True):
             assert torch.equal(a.ids, b.ids)
             torch.testing.assert_close(a.log_probs, b.log_probs, atol=1e-5, rtol=0)
-
-
-def test_attention_comes_back_after_a_failure(family_folder, monkeypatch):
-    policy = load(family_folder("qwen3-vl"))
-    usual = policy.model.config.get_text_config()._attn_implementation
-
-    def fail(*_):
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(GroupLayer, "update", fail)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        roll_out(policy, ragged(policy), 4, SAMPLING)
-    assert policy.model.config.get_text_config()._attn_implementation == usual

@@ -87,7 +87,7 @@ def test_finished_rows_are_dropped(policy):
 def test_room_for_tokens_changes_nothing(room, policy, monkeypatch):
     policy.stop_ids = frozenset({*policy.stop_ids, *range(0, 250, 5)})
     batch, sampling = ragged(policy), Sampling(max_tokens=30)
-    monkeypatch.setattr("reasonrft.policy.rollout.can_group", lambda *_: False)
+    monkeypatch.setattr(Policy, "shares_attention", False)
     try:
         with monkeypatch.context() as patch:
             # The caches that transformers has: every token copies all before it.

@@ -35,11 +35,19 @@ def gradients(policy: Policy, groups: list[Group], **layout) -> tuple[torch.Tens
     return log_probs.detach(), found
 
 
+# Blocks put all groups into one row; behind a mask each has a row, or all are packed into one.
+WAYS = {"blocks": ("sdpa", 0), "mask": ("eager", 0), "packed mask": ("eager", 10_000)}
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("row_tokens", [0, 10_000])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("family", SHARING)
-def test_shared_rows_equal_plain_ones(family, row_tokens, checkpointing, family_folder):
-    policy, groups = load(family_folder(family), activation_checkpointing=checkpointing)
+def test_shared_rows_equal_plain_ones(family, way, checkpointing, family_folder):
+    attention, row_tokens = WAYS[way]
+    policy, groups = load(
+        family_folder(family), attention=attention, activation_checkpointing=checkpointing
+    )
+    assert policy.shares_attention == (way == "blocks")
     plain, plain_gradients = gradients(policy, groups, shared=False)
     shared, shared_gradients = gradients(policy, groups, shared=True, row_tokens=row_tokens)
     torch.testing.assert_close(shared, plain, atol=1e-5, rtol=0)
@@ -49,6 +57,13 @@ def test_shared_rows_equal_plain_ones(family, row_tokens, checkpointing, family_
     for name, expected in plain_gradients.items():
         error = (shared_gradients[name] - expected).norm()
         assert error <= 1e-4 * expected.norm() + 1e-6 * scale, name
+
+
+def test_groups_of_different_sizes_share_rows_behind_a_mask(family_folder):
+    policy, groups = load(family_folder("qwen2-vl"))
+    groups[1].completions.pop()
+    plain = score(policy, groups, shared=False).log_probs
+    torch.testing.assert_close(score(policy, groups).log_probs, plain, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
