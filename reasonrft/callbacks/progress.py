@@ -1,11 +1,14 @@
 """What training did for the answers to every test split."""
 
 import json
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from tqdm import tqdm
 
 from reasonrft.callbacks.trainers import is_dry
 from reasonrft.errors import BadInput
@@ -64,7 +67,10 @@ class BeforeAndAfter(Callback):
     def _measure(self, trainer: Trainer, pl_module: ReasoningModule) -> dict[str, Any]:
         """Tallies by task and split, in the order of reports."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        tallies = pl_module.measure(data.eval_loaders("test", self.limit))
+        loaders = data.eval_loaders("test", self.limit)
+        quiet = not (trainer.is_global_zero and trainer.progress_bar_callback and _watched())
+        with tqdm(total=sum(map(len, loaders)), unit=" batches", leave=False, disable=quiet) as bar:
+            tallies = pl_module.measure(_counted(loader, bar) for loader in loaders)
         return extend({}, {"policy": pl_module.policy.path}, tallies)["tasks"]
 
     def _summary(
@@ -78,6 +84,17 @@ class BeforeAndAfter(Callback):
             "after": after,
             "difference": differences(self.before, after),
         }
+
+
+def _watched() -> bool:
+    """Whether somebody sits before the terminal."""
+    return sys.stderr.isatty()
+
+
+def _counted(batches: Iterable[Any], bar: tqdm) -> Iterator[Any]:
+    for batch in batches:
+        yield batch
+        bar.update()
 
 
 def _write(trainer: Trainer, summary: Summary) -> None:

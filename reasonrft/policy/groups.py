@@ -55,16 +55,17 @@ class Groups:
         self.place = prompt * self.width + rows - first[prompt]  # (R,)
         self.row = rows.new_zeros(len(counts) * self.width)  # (P x W,), any where nobody stands
         self.row[self.place] = rows
+        self.full = len(rows) == len(self.row)
 
     def gather(self, values: Tensor) -> Tensor:
         """What rows hold (R, K, N, X), for each prompt (P, K, W x N, X)."""
-        grid = values[self.row].unflatten(0, (-1, self.width))
-        return grid.transpose(1, 2).flatten(2, 3)
+        grid = values if self.full else values[self.row]
+        return grid.unflatten(0, (-1, self.width)).transpose(1, 2).flatten(2, 3)
 
     def scatter(self, values: Tensor) -> Tensor:
         """The way back."""
-        grid = values.unflatten(2, (self.width, -1)).transpose(1, 2)
-        return grid.flatten(0, 1)[self.place]
+        rows = values.unflatten(2, (self.width, -1)).transpose(1, 2).flatten(0, 1)
+        return rows if self.full else rows[self.place]
 
     def attend(
         self,
