@@ -73,8 +73,9 @@ def _dense(policy: Policy, groups: Sequence[Group]) -> Tensor:  # (N, H)
 def _shared(policy: Policy, groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
     """One row for each group, or for several: each prompt stands there once."""
     split = policy.shares_attention and len({len(group.completions) for group in groups}) == 1
-    # Attention that is split anyway needs no rows of their own, nor padding.
-    rows = [[*range(len(groups))]] if split else pack([one.length for one in groups], row_tokens)
+    lengths = [group.length for group in groups]
+    # Where attention is split anyway, no group needs a row of its own, nor padding.
+    rows = pack(lengths, row_tokens or (sum(lengths) if split else 0))
     layout = lay_out(groups, [policy.positions(group.prompt) for group in groups], rows)
     lines = [row_inputs([groups[item] for item in row]) for row in rows]
     sights = policy.look([groups[item].prompt for row in rows for item in row])

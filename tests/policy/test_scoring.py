@@ -35,8 +35,13 @@ def gradients(policy: Policy, groups: list[Group], **layout) -> tuple[torch.Tens
     return log_probs.detach(), found
 
 
-# Blocks put all groups into one row; behind a mask each has a row, or all are packed into one.
-WAYS = {"blocks": ("sdpa", 0), "mask": ("eager", 0), "packed mask": ("eager", 10_000)}
+# In blocks all groups have one row, if not told how long it may be; behind a mask each has its own.
+WAYS = {
+    "blocks": ("sdpa", 0),
+    "blocks in rows": ("sdpa", 150),
+    "mask": ("eager", 0),
+    "mask over groups": ("eager", 10_000),
+}
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -47,7 +52,7 @@ def test_shared_rows_equal_plain_ones(family, way, checkpointing, family_folder)
     policy, groups = load(
         family_folder(family), attention=attention, activation_checkpointing=checkpointing
     )
-    assert policy.shares_attention == (way == "blocks")
+    assert policy.shares_attention == way.startswith("blocks")
     plain, plain_gradients = gradients(policy, groups, shared=False)
     shared, shared_gradients = gradients(policy, groups, shared=True, row_tokens=row_tokens)
     torch.testing.assert_close(shared, plain, atol=1e-5, rtol=0)
