@@ -55,7 +55,10 @@ AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def open_attention(model: PreTrainedModel) -> bool:
-    """Let the language model's attention take what is shared; False where that is not possible."""
+    """Let the language model's attention take what is shared; False where that is not possible.
+
+    Models that support other attention than their own pass all arguments down to it.
+    """
     config: Any = model.config.get_text_config()
     exchangeable = getattr(model.get_decoder(), "_supports_attention_backend", False)
     if not exchangeable or config._attn_implementation != "sdpa":

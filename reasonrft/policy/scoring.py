@@ -90,9 +90,10 @@ def _shared(policy: Policy, groups: Sequence[Group], row_tokens: int) -> Tensor:
 def _split(policy: Policy, groups: Sequence[Group], layout: Layout) -> dict[str, Any]:
     """Who sees whom, as blocks."""
     blocks = find_blocks(groups, layout.starts, layout.completions.shape)
-    # Families make no mask where they are given one, and this one is not looked at.
-    unseen = torch.zeros(1, 1, 1, 1, dtype=policy.model.dtype, device=policy.device)
-    return {"sharing": blocks.to(policy.device, policy.model.dtype), "attention_mask": unseen}
+    dtype = policy.model.dtype
+    # Families make no mask where they are given one; whoever looked at this would find no numbers.
+    unseen = torch.full((1, 1, 1, 1), torch.nan, dtype=dtype, device=policy.device)
+    return {"sharing": blocks.to(policy.device, dtype), "attention_mask": unseen}
 
 
 def _masked(policy: Policy, layout: Layout) -> dict[str, Any]:
