@@ -105,7 +105,7 @@ def reinforce(
     """Two steps on the same seven problems, however many processes share them."""
     one = module(folder, **options)
     if ranks > 1 and distributed.get_rank() == careless:
-        forget_masks(one)
+        forget_sharing(one)
     texts: dict[tuple[int, str], Sequence[str]] = {}
     metrics: list[Mapping[str, float]] = []
     silent: list[bool] = []
@@ -128,13 +128,14 @@ def reinforce(
     }
 
 
-def forget_masks(one: GRPOModule) -> None:
-    """Make it a model that does not heed the masks of shared rows."""
+def forget_sharing(one: GRPOModule) -> None:
+    """Make it a model that does not pass on who sees whom in shared rows."""
 
     def careless(module: Any, args: Any, kwargs: Any) -> Any:
         mask = kwargs.get("attention_mask")
-        shared = mask is not None and mask.ndim == 4
-        return args, (kwargs | {"attention_mask": None} if shared else kwargs)
+        if mask is not None and mask.ndim == 4:
+            del kwargs["sharing"]
+        return args, kwargs
 
     one.configure_model()
     one.policy.model.get_decoder().register_forward_pre_hook(careless, with_kwargs=True)

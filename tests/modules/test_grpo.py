@@ -234,10 +234,10 @@ def test_shared_rows_are_held_to_plain_ones_before_they_are_trusted(folder):
     decoder = one.policy.model.get_decoder()
 
     def careless(module, args, kwargs):
-        """A family that does not heed the mask it is given."""
+        """A family that does not pass on who sees whom, while it scores."""
         mask = kwargs.get("attention_mask")
         if mask is not None and mask.ndim == 4:
-            kwargs["attention_mask"] = None
+            del kwargs["sharing"]
         return args, kwargs
 
     decoder.register_forward_pre_hook(careless, with_kwargs=True)
