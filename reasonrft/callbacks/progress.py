@@ -68,8 +68,9 @@ class BeforeAndAfter(Callback):
         """Tallies by task and split, in the order of reports."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         loaders = data.eval_loaders("test", self.limit)
-        quiet = not (trainer.is_global_zero and trainer.progress_bar_callback and _watched())
-        with tqdm(total=sum(map(len, loaders)), unit=" batches", leave=False, disable=quiet) as bar:
+        shown = trainer.is_global_zero and trainer.progress_bar_callback and sys.stderr.isatty()
+        total = sum(map(len, loaders))
+        with tqdm(total=total, unit=" batches", leave=False, disable=not shown) as bar:
             tallies = pl_module.measure(_counted(loader, bar) for loader in loaders)
         return extend({}, {"policy": pl_module.policy.path}, tallies)["tasks"]
 
@@ -84,11 +85,6 @@ class BeforeAndAfter(Callback):
             "after": after,
             "difference": differences(self.before, after),
         }
-
-
-def _watched() -> bool:
-    """Whether somebody sits before the terminal."""
-    return sys.stderr.isatty()
 
 
 def _counted(batches: Iterable[Any], bar: tqdm) -> Iterator[Any]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from reasonrft.policy.layout import Group
+from reasonrft.policy.layout import Group, added_to_scores
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,18 @@ class Blocks:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Blocks":
         """The same with a mask that is added to scores of this type."""
-        hidden = torch.zeros(self.mask.shape, dtype=dtype)
-        hidden = hidden.masked_fill(~self.mask, torch.finfo(dtype).min)
-        moved = (one.to(device) for one in (self.prompts, self.completions, hidden, self.back))
+        mask = added_to_scores(self.mask, dtype)
+        moved = (one.to(device) for one in (self.prompts, self.completions, mask, self.back))
         return Blocks(self.shape, *moved)
 
 
 def find_blocks(groups: Sequence[Group], starts: Sequence[int], shape: Sequence[int]) -> Blocks:
     """The blocks of groups of equal size that start at these places of rows of this shape."""
-    lengths = [group.prompt.length for group in groups]
-    prompts, known = _places(starts, lengths)
-    begins, own = [], []
-    for group, start, length in zip(groups, starts, lengths, strict=True):
-        at = start + length
-        for ids in group.completions:
-            begins.append(at)
-            own.append(len(ids))
-            at += len(ids)
-    completions, written = _places(begins, own)
+    prompts, known = _places(starts, [group.prompt.length for group in groups])
+    completions, written = _places(
+        [start + at for start, group in zip(starts, groups, strict=True) for at in group.begins],
+        [len(ids) for group in groups for ids in group.completions],
+    )
     rows = (shape[0], shape[1])
     return Blocks(
         rows,

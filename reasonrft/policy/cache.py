@@ -60,10 +60,6 @@ def keeps_all(layer: Any) -> bool:
     return type(layer) is DynamicLayer and layer.is_initialized
 
 
-def keeps_everything(cache: Cache) -> bool:
-    return all(map(keeps_all, cache.layers))
-
-
 def make_roomy(cache: Cache) -> None:
     """Change the layers that keep all tokens."""
     for place, layer in enumerate(cache.layers):

@@ -5,6 +5,7 @@ B rows of S tokens, L prompt tokens, C coordinates of a position (3 with multimo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -24,6 +25,11 @@ class Group:
     def length(self) -> int:
         """Tokens of the shared row: the prompt stands there once."""
         return self.prompt.length + sum(map(len, self.completions))
+
+    @property
+    def begins(self) -> list[int]:
+        """Where in the shared row each completion begins."""
+        return list(accumulate(map(len, self.completions[:-1]), initial=self.prompt.length))
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,12 @@ def lay_out(
     return Layout(owner, part, places, _predictors(groups, starts), starts)
 
 
+def added_to_scores(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask that says what is seen, as attention of this type takes it."""
+    nothing = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    return nothing.masked_fill(~visible, torch.finfo(dtype).min)
+
+
 def row_inputs(groups: Sequence[Group]) -> dict[str, Tensor]:
     """What the model takes for one row: every prompt followed by its completions."""
     spans = [extend(group.prompt.inputs, torch.cat(group.completions)) for group in groups]
@@ -118,10 +130,9 @@ def _predictors(groups: Sequence[Group], starts: Sequence[int]) -> Tensor:
     places = []
     for group, start in zip(groups, starts, strict=True):
         prompt_end = start + group.prompt.length - 1
-        start = prompt_end + 1
-        for ids in group.completions:
-            places.append(torch.tensor([prompt_end, *range(start, start + len(ids) - 1)]))
-            start += len(ids)
+        for begin, ids in zip(group.begins, group.completions, strict=True):
+            first = start + begin
+            places.append(torch.tensor([prompt_end, *range(first, first + len(ids) - 1)]))
     return torch.cat(places).long()
 
 

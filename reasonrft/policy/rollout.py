@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from reasonrft.policy.cache import keeps_everything, make_roomy
+from reasonrft.policy.cache import keeps_all, make_roomy
 from reasonrft.policy.decoding import Completion, State, decode
 from reasonrft.policy.encoding import PromptBatch
 from reasonrft.policy.groups import Groups
@@ -101,7 +101,7 @@ def _sample(
 ) -> tuple[list[Completion], int]:
     temperature = sampling.scoring_temperature
     state, log_probs = _read_prompts(policy, batch, temperature)
-    if group_size > 1 and policy.shares_attention and keeps_everything(state.cache):
+    if group_size > 1 and policy.shares_attention and all(map(keeps_all, state.cache.layers)):
         state.groups = Groups(state.cache, state.mask)
     else:
         make_roomy(state.cache)

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from reasonrft.policy.batching import extend
 from reasonrft.policy.blocks import find_blocks
-from reasonrft.policy.layout import Group, Layout, dense_predictors, lay_out, pack, row_inputs
+from reasonrft.policy.layout import (
+    Group,
+    Layout,
+    added_to_scores,
+    dense_predictors,
+    lay_out,
+    pack,
+    row_inputs,
+)
 from reasonrft.policy.logits import token_log_probs
 from reasonrft.policy.policy import Policy
 
@@ -98,6 +106,5 @@ def _split(policy: Policy, groups: Sequence[Group], layout: Layout) -> dict[str,
 
 def _masked(policy: Policy, layout: Layout) -> dict[str, Any]:
     """Who sees whom, as a mask."""
-    blocked = ~layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
-    mask = torch.zeros(blocked.shape, dtype=policy.model.dtype, device=policy.device)
-    return {"attention_mask": mask.masked_fill(blocked, torch.finfo(mask.dtype).min)}
+    visible = layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
+    return {"attention_mask": added_to_scores(visible, policy.model.dtype)}

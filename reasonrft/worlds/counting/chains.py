@@ -1,4 +1,4 @@
-"""Chains of thought for counting: each object with its verdict and the tally, then arithmetic."""
+"""Chains of thought for counting: each object with its verdict, the tally, then arithmetic."""
 
 import random
 from collections.abc import Iterator, Mapping
