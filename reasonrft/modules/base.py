@@ -103,9 +103,10 @@ class ReasoningModule(EvaluatedModule):
         """Keep weights that are frozen out: they are those that the policy starts from."""
         frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
         if frozen:
-            trained = set(trained_names(self))
+            # Statistics of batch norms are no weights, and move while they are trained.
+            kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
             state = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name: state[name] for name in state if name in trained}
+            checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         trained = set(trained_names(self))

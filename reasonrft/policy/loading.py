@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import torch
 from transformers import (
+    MODEL_MAPPING,
     AutoConfig,
     AutoModelForImageTextToText,
     BitsAndBytesConfig,
@@ -41,7 +42,7 @@ def load_model(
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             path,
             dtype=precision,
-            attn_implementation=attention,
+            attn_implementation=_attention(config, attention),
             use_safetensors=True,
             output_loading_info=True,
             **source,
@@ -54,6 +55,17 @@ def load_model(
     if quantize:
         _keep_four_bits_trainable(model)
     return model
+
+
+def _attention(config: PretrainedConfig, name: str) -> dict[str, str]:
+    """The implementation, part by part: convolutions attend to nothing, and refuse all but one."""
+    known: Any = MODEL_MAPPING
+    chosen = {"": name}
+    for part in config.sub_configs:
+        model = known.get(type(getattr(config, part)), None)
+        attends = model is None or model._supports_sdpa or model._supports_flash_attn
+        chosen[part] = name if attends else "eager"
+    return chosen
 
 
 def _dtype(name: str) -> torch.dtype | str:

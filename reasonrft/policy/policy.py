@@ -119,6 +119,13 @@ class Policy(nn.Module):
             self.model.enable_input_require_grads()
         self.train()
 
+    def train(self, mode: bool = True) -> "Policy":
+        """Training mode; a tower that is not trained stays out of it, and its batch norms fixed."""
+        super().train(mode)
+        if self.model is not None and "tower" not in self._trained:
+            self.model.get_submodule(parts_of(self.model).tower).eval()
+        return self
+
     @property
     def device(self) -> torch.device:
         return self.model.device
@@ -178,10 +185,13 @@ class Policy(nn.Module):
         return self.sights.encoded + self._seen_in_rows
 
     @cached_property
-    def _eyes_are_fixed(self) -> bool:
+    def _trained(self) -> set[Part]:
         parts = parts_of(self.model)
-        trained = {parts.part_of(n) for n, p in self.model.named_parameters() if p.requires_grad}
-        return takes_features(self.model) and trained <= {"language"}
+        return {parts.part_of(n) for n, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def _eyes_are_fixed(self) -> bool:
+        return takes_features(self.model) and self._trained <= {"language"}
 
     def join(
         self, rows: Sequence[Inputs], side: Side, sights: Sequence[Sight | None] | None = None

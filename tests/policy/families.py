@@ -303,6 +303,33 @@ def _pixtral() -> tuple:
     return config, tokenizer, files
 
 
+def _fast_vlm() -> tuple:
+    tokenizer = _tokenizer("<image>", ["<image>"])
+    config = CONFIG_MAPPING["fast_vlm"](
+        text_config={"model_type": "qwen3", **TEXT, "head_dim": 16, **_ids(tokenizer)},
+        vision_config={
+            "model_type": "resnet",
+            "embedding_size": 16,
+            "hidden_sizes": [16, 24, 32],
+            "depths": [1, 1, 1],
+            "layer_type": "basic",
+            "hidden_size": 32,
+        },
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=4,
+        tie_word_embeddings=True,
+    )
+    options = {"size": {"height": 32, "width": 32}, "do_center_crop": False}
+    files = _files(
+        "LlavaProcessor",
+        "CLIPImageProcessor",
+        options,
+        patch_size=16,
+        vision_feature_select_strategy="full",
+    )
+    return config, tokenizer, files
+
+
 _FAMILIES: dict[str, Callable[[], tuple]] = {
     "qwen2-vl": _qwen2_vl,
     "qwen2.5-vl": _qwen2_5_vl,
@@ -314,6 +341,7 @@ _FAMILIES: dict[str, Callable[[], tuple]] = {
     "gemma3": _gemma3,
     "mllama": _mllama,
     "pixtral": _pixtral,
+    "fast-vlm": _fast_vlm,
 }
 FAMILIES = tuple(_FAMILIES)
 

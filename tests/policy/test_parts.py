@@ -4,6 +4,7 @@ import torch
 from reasonrft.errors import BadInput
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import PARTS, freeze, linear_layers, parts_of
+from reasonrft.policy.policy import Policy
 from reasonrft.policy.processors import load_processor
 from reasonrft.policy.tokens import placeholder_ids, stop_ids
 from tests.policy.families import FAMILIES, ask, noise
@@ -71,3 +72,15 @@ def test_a_model_without_a_tower():
         blind = GPT2LMHeadModel(GPT2Config(n_layer=1, n_head=1, n_embd=8))
     with pytest.raises(BadInput, match="GPT2LMHeadModel does not show its vision tower"):
         parts_of(blind)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_batch_norms_move_only_where_the_tower_is_trained(trained, family_folder):
+    policy = Policy(str(family_folder("fast-vlm")), train_parts=PARTS if trained else ["language"])
+    policy.load()
+    policy.eval()
+    policy.train()
+    means = {n: b.clone() for n, b in policy.named_buffers() if n.endswith("running_mean")}
+    policy(**ask(policy.processor, "What is it?", noise(0)))
+    moved = {n for n, b in policy.named_buffers() if n in means and not torch.equal(b, means[n])}
+    assert means and moved == (means.keys() if trained else set())
