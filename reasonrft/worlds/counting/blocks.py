@@ -11,6 +11,7 @@ from reasonrft.worlds.counting.scenes import (
     draw_place,
     draw_rotation,
     seen_pixels,
+    stands_clear,
 )
 from reasonrft.worlds.counting.words import Description
 from reasonrft.worlds.drawing.camera import Camera
@@ -29,13 +30,21 @@ class Blocks:
     """The objects of CLEVR."""
 
     shapes = tuple(_SHAPES)
+    distance = 1.0
+
+    def __init__(self, clear: float = 0.0) -> None:
+        """
+        Args:
+            clear: Share of a grid cell's side that middles keep from its borders.
+        """
+        self.clear = clear
 
     def arrange(
         self, rng: random.Random, things: Sequence[Description], camera: Camera
     ) -> list[Item] | None:
         """Put things in places that CLEVR's rules allow, or None if there was no room."""
         directions = camera.directions()
-        free = _Ground(directions["right"], directions["front"])
+        free = _Ground(directions["right"], directions["front"], camera, self.clear)
         items: list[Item] = []
         for thing in things:
             place = free.take(rng, RADII[thing["size"]])
@@ -53,8 +62,14 @@ class Blocks:
 class _Ground:
     """The ground with what is taken of it, along the picture's directions."""
 
-    def __init__(self, right: tuple[float, float], front: tuple[float, float]) -> None:
-        self.right, self.front = right, front
+    def __init__(
+        self,
+        right: tuple[float, float],
+        front: tuple[float, float],
+        camera: Camera,
+        clear: float,
+    ) -> None:
+        self.right, self.front, self.camera, self.clear = right, front, camera, clear
         self.taken: list[tuple[float, float, float]] = []
 
     def take(self, rng: random.Random, radius: float) -> tuple[float, float] | None:
@@ -63,7 +78,8 @@ class _Ground:
             x, y = draw_place(rng)
             across = x * self.right[0] + y * self.right[1]
             along = x * self.front[0] + y * self.front[1]
-            if self._free(across, along, radius):
+            free = self._free(across, along, radius)
+            if free and stands_clear((x, y, radius), self.camera, self.clear):
                 self.taken.append((across, along, radius))
                 return x, y
         return None

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from reasonrft.worlds.counting.words import Description
+from reasonrft.worlds.counting.words import Description, clear_of_borders
 from reasonrft.worlds.drawing.camera import CLEVR, CLEVR_LAMPS, Camera, Lamps
 from reasonrft.worlds.drawing.renderer import Picture, draw, visible_pixels
 from reasonrft.worlds.drawing.scene import Point, Solid
@@ -33,6 +33,8 @@ class Domain(Protocol):
 
     shapes: tuple[str, ...]
     """Their names in questions."""
+    distance: float
+    """From where they are seen, in distances of CLEVR's camera."""
 
     def arrange(
         self, rng: random.Random, things: Sequence[Description], camera: Camera
@@ -47,7 +49,8 @@ def draw_scene(
     rng: random.Random, domain: Domain, things: Sequence[Description]
 ) -> dict[str, Any] | None:
     """A scene with these things, or None if there was no room for them."""
-    camera = _rounded(CLEVR.jittered(rng).position)
+    x, y, z = CLEVR.jittered(rng).position
+    camera = _rounded((x * domain.distance, y * domain.distance, z * domain.distance))
     lamps = CLEVR_LAMPS.jittered(rng)
     items = domain.arrange(rng, things, Camera(camera))
     if items is None:
@@ -91,6 +94,12 @@ def draw_place(rng: random.Random) -> tuple[float, float]:
     steps = 10**_DIGITS
     low, span = int(-REACH * steps), int(2 * REACH * steps) + 1
     return (low + int(span * rng.random())) / steps, (low + int(span * rng.random())) / steps
+
+
+def stands_clear(point: Point, camera: Camera, share: float) -> bool:
+    """Whether a point is seen this share of a cell's side away from the borders of its cell."""
+    across, down, _ = camera.project(point, SEEN_WIDTH, SEEN_HEIGHT)
+    return clear_of_borders(across / SEEN_WIDTH, down / SEEN_HEIGHT, share)
 
 
 def draw_rotation(rng: random.Random) -> float:

@@ -21,6 +21,7 @@ from reasonrft.worlds.counting.scenes import (
     draw_place,
     draw_rotation,
     seen_pixels,
+    stands_clear,
 )
 from reasonrft.worlds.counting.vehicle_models import MODELS, TYRE, Part
 from reasonrft.worlds.counting.words import Description
@@ -31,7 +32,7 @@ LENGTHS = {"large": 2.8, "small": 1.4}
 MARGIN = 0.1
 """Between two vehicles' rectangles on the ground."""
 MOST_DISTRACTORS = 3
-"""Parts of one vehicle that may be recoloured."""
+"""Parts of one vehicle that may be recoloured, unless fewer are asked for."""
 SEEN_PART = 4
 """Pixels that a recoloured part shows at least: Super-CLEVR asks for 20 of 640 by 480."""
 
@@ -48,6 +49,17 @@ class Vehicles:
 
     shapes = tuple(_KINDS)
 
+    def __init__(
+        self, clear: float = 0.0, distractors: int = MOST_DISTRACTORS, distance: float = 1.0
+    ) -> None:
+        """
+        Args:
+            clear: Share of a grid cell's side that middles keep from its borders.
+            distractors: Most parts of one vehicle that have another colour.
+            distance: From where vehicles are seen, in distances of CLEVR's camera.
+        """
+        self.clear, self.distractors, self.distance = clear, distractors, distance
+
     def arrange(
         self, rng: random.Random, things: Sequence[Description], camera: Camera
     ) -> list[Item] | None:
@@ -55,7 +67,7 @@ class Vehicles:
         items: list[Item] = []
         taken: list[Footprint] = []
         for thing in things:
-            item = _parked(rng, thing, taken, camera)
+            item = _parked(rng, thing, taken, camera, self.clear)
             if item is None:
                 return None
             items.append(item)
@@ -63,7 +75,7 @@ class Vehicles:
         if not all(map(_recognizable, items, seen)):
             return None
         return [
-            item | {"parts": _distractors(rng, item, shown)}
+            item | {"parts": _distractors(rng, item, shown, self.distractors)}
             for item, shown in zip(items, seen, strict=True)
         ]
 
@@ -121,17 +133,22 @@ class Footprint:
 
 
 def _parked(
-    rng: random.Random, thing: Description, taken: list[Footprint], camera: Camera
+    rng: random.Random,
+    thing: Description,
+    taken: list[Footprint],
+    camera: Camera,
+    clear: float,
 ) -> Item | None:
     kind, scale = rng.choice(_KINDS[thing["shape"]]), LENGTHS[thing["size"]]
     length, width = (scale * half for half in _EXTENTS[kind])
+    middle = round(scale * _HEIGHTS[kind] / 2, 4)
     for _ in range(TRIES):
         x, y = draw_place(rng)
         rotation = draw_rotation(rng)
         footprint = Footprint(x, y, _ahead(rotation), length, width)
-        if all(map(footprint.apart, taken)) and footprint.framed(camera):
+        seen = footprint.framed(camera) and stands_clear((x, y, middle), camera, clear)
+        if seen and all(map(footprint.apart, taken)):
             taken.append(footprint)
-            middle = round(scale * _HEIGHTS[kind] / 2, 4)
             return {**thing, "shape": kind, "3d_coords": [x, y, middle], "rotation": rotation}
     return None
 
@@ -182,7 +199,7 @@ def _recognizable(item: Item, shown: Mapping[str, int]) -> bool:
 
 
 def _distractors(
-    rng: random.Random, item: Item, shown: Mapping[str, int]
+    rng: random.Random, item: Item, shown: Mapping[str, int], most: int
 ) -> dict[str, dict[str, str]]:
     """Some visible parts in another colour, as long as the vehicle's own is seen twice as much."""
     names = sorted({part.name for part in MODELS[item["shape"]]} - _NEVER_RECOLORED)
@@ -190,7 +207,7 @@ def _distractors(
     painted = {part.name for part in MODELS[item["shape"]] if part.paint}
     colors = [color for color in COLORS if color != item["color"]]
     parts: dict[str, dict[str, str]] = {}
-    for name in rng.sample(names, rng.randint(0, MOST_DISTRACTORS)):
+    for name in rng.sample(names, rng.randint(0, most)):
         left = own if name in painted else own - shown[name]
         if shown[name] >= SEEN_PART and left >= 2 * (other + shown[name]):
             parts[name] = {"color": rng.choice(colors), "material": rng.choice(_MATERIALS)}

@@ -74,6 +74,12 @@ def grid_place(pixel: Sequence[float], width: int, height: int) -> str:
     return f"x{column} y{row}"
 
 
+def clear_of_borders(across: float, down: float, share: float) -> bool:
+    """Whether a point, in shares of the picture, keeps this share of a cell from its borders."""
+    sides = (across * COLUMNS) % 1, (down * ROWS) % 1
+    return all(share <= side <= 1 - share for side in sides)
+
+
 def spoken_place(pixel: Sequence[float], width: int, height: int) -> str:
     """Where a point of the picture is, in words."""
     across, down = pixel[0] / width, (pixel[1] - height / 2) / width

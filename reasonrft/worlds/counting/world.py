@@ -21,7 +21,7 @@ from reasonrft.worlds.counting.drafts import Draft, Question, Source, fill
 from reasonrft.worlds.counting.phrases import WORDINGS, Style
 from reasonrft.worlds.counting.questions import MOST, TEMPLATES, Family, find_families
 from reasonrft.worlds.counting.scenes import Domain, draw_scene, framed, photograph
-from reasonrft.worlds.counting.vehicles import Vehicles
+from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS, Vehicles
 from reasonrft.worlds.counting.words import ATTRIBUTES, Description
 from reasonrft.worlds.drawing.light import Effect, apply
 from reasonrft.worlds.drawing.picture import encode_png
@@ -29,8 +29,6 @@ from reasonrft.worlds.drawing.scene import COLORS
 
 RESTARTS = 200
 """How often a scene is begun again, with other attributes, before its question is given up."""
-
-_BLOCKS, _VEHICLES = Blocks(), Vehicles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +80,9 @@ class CountingWorld(World):
         style: Style = "words",
         brief: float = 0.0,
         light: Sequence[Effect] = (),
+        clear: float = 0.0,
+        distractors: int = MOST_DISTRACTORS,
+        distance: float = 1.0,
     ) -> None:
         """
         Args:
@@ -99,6 +100,9 @@ class CountingWorld(World):
             style: Chains of thought in natural sentences, or in few distinct words.
             brief: Share of chains that state the tally without going through the objects.
             light: What befalls the light of each picture, in this order.
+            clear: Share of a grid cell's side that objects' middles keep from its borders.
+            distractors: Most parts of a vehicle that have another colour.
+            distance: From where vehicles are seen, in distances of CLEVR's camera.
         """
         super().__init__(seed)
         self.width, self.height, self.antialias = width, height, antialias
@@ -121,12 +125,13 @@ class CountingWorld(World):
         if not 0 <= brief <= 1:
             raise ValueError(f"brief must be from 0 to 1, not {brief}")
         self.style, self.brief, self.light = style, brief, tuple(light)
+        self.blocks, self.vehicles = domains(clear, distractors, distance)
 
     def problem(self, split: str, index: int) -> Problem:
         family, _ = self.plan(split, index)
         drawn = self.draw(split, index)
         scene = framed(drawn.scene, self.width, self.height)
-        picture = photograph(scene, domain_of(split), self.width, self.height, self.antialias)
+        picture = photograph(scene, self.domain(split), self.width, self.height, self.antialias)
         brief = drawn.randomness("length").random() < self.brief
         words = drawn.randomness("words")
         return Problem(
@@ -144,6 +149,10 @@ class CountingWorld(World):
             },
         )
 
+    def domain(self, split: str) -> Domain:
+        """What a split's pictures show."""
+        return self.vehicles if split == "ood-domain" else self.blocks
+
     def plan(self, split: str, index: int) -> tuple[Family, int]:
         """The family of a problem and its answer: decks of both are dealt in turn."""
         families = self.held_out if split == "ood-operation" else self.trained
@@ -159,8 +168,8 @@ class CountingWorld(World):
     def draw(self, split: str, index: int) -> Drawn:
         """The question and the scene of a problem, without its picture."""
         family, answer = self.plan(split, index)
-        domain = domain_of(split)
-        values = self.values if domain is _BLOCKS else self.values | {"shape": domain.shapes}
+        domain = self.domain(split)
+        values = self.values if domain is self.blocks else self.values | {"shape": domain.shapes}
         for rng in self.attempts(split, index):
             source = Source(rng, values, self.objects)
             draft = family.draw(source, answer)
@@ -174,9 +183,15 @@ class CountingWorld(World):
         return {"image_filename": pictures[0], **problem.meta["scene"]}
 
 
-def domain_of(split: str) -> Domain:
-    """What a split's pictures show."""
-    return _VEHICLES if split == "ood-domain" else _BLOCKS
+def domains(clear: float, distractors: int, distance: float) -> tuple[Blocks, Vehicles]:
+    """CLEVR's objects and vehicles, placed, painted and seen like this."""
+    if not 0 <= clear < 0.4:
+        raise ValueError(f"clear must be from 0 to less than 0.4, not {clear}")
+    if not 0 <= distractors <= MOST_DISTRACTORS:
+        raise ValueError(f"distractors must be from 0 to {MOST_DISTRACTORS}, not {distractors}")
+    if not 0.5 <= distance <= 1:
+        raise ValueError(f"distance must be from 0.5 to 1, not {distance}")
+    return Blocks(clear), Vehicles(clear, distractors, distance)
 
 
 def _draw_scene(source: Source, draft: Draft, domain: Domain, split: str) -> dict[str, Any] | None:

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reasonrft.worlds.counting.blocks import Blocks
 from reasonrft.worlds.counting.questions import MOST
 from reasonrft.worlds.counting.scenes import Domain, draw_scene, framed, photograph
-from reasonrft.worlds.counting.vehicles import Vehicles
+from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS
 from reasonrft.worlds.counting.words import (
     ATTRIBUTES,
     SYNONYMS,
@@ -22,6 +21,7 @@ from reasonrft.worlds.counting.words import (
     plain_plural,
     plural_phrase,
 )
+from reasonrft.worlds.counting.world import domains
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
 from reasonrft.worlds.perception.cells import Cells, owned
@@ -30,7 +30,6 @@ from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld
 MOST_VEHICLES = 7
 """More of them find no room."""
 
-_DOMAINS: dict[str, Domain] = {"blocks": Blocks(), "vehicles": Vehicles()}
 _SIDES = {
     "left of": (0, -1),
     "right of": (0, 1),
@@ -50,7 +49,12 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {"width": 144, "height": 96, "light": PHOTOGRAPHED, "antialias": (1, 2)}
+        "tiny": {
+            "width": 144,
+            "height": 96,
+            "light": PHOTOGRAPHED,
+            "antialias": (1, 2),
+        }
     }
 
     def __init__(
@@ -64,6 +68,9 @@ class CountingPerception(PerceptionWorld):
         plain: float = 0.2,
         whole: float = 0.8,
         told: bool = False,
+        clear: float = 0.0,
+        distractors: int = MOST_DISTRACTORS,
+        distance: float = 1.0,
     ) -> None:
         """
         Args:
@@ -76,10 +83,15 @@ class CountingPerception(PerceptionWorld):
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
             told: Whether questions tell in words what pictures would show, for there are none.
+            clear: Share of a grid cell's side that objects' middles keep from its borders.
+            distractors: Most parts of a vehicle that have another colour.
+            distance: From where vehicles are seen, in distances of CLEVR's camera.
         """
         super().__init__(seed, light, plain, whole)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
         self.told = told
+        blocks, vehicles = domains(clear, distractors, distance)
+        self.domains: dict[str, Domain] = {"blocks": blocks, "vehicles": vehicles}
         # Words are learned from words, which cost less.
         self.often = {"all": 25, "sum": 8} if told else {"all": 5, "sum": 2}
         self.least, self.most = objects
@@ -87,7 +99,7 @@ class CountingPerception(PerceptionWorld):
             raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
 
     def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
-        domain = _DOMAINS[look]
+        domain = self.domains[look]
         most = max(self.least, min(self.most, MOST_VEHICLES if look == "vehicles" else MOST))
         things = [_thing(rng, domain.shapes) for _ in range(rng.randint(self.least, most))]
         scene = draw_scene(rng, domain, things)

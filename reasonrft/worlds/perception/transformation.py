@@ -19,6 +19,7 @@ from reasonrft.worlds.transformation.chains import SEEN, cell, name_of
 from reasonrft.worlds.transformation.records import scene_mark
 from reasonrft.worlds.transformation.scenes import Shot, draw_scene
 from reasonrft.worlds.transformation.states import draw_state
+from reasonrft.worlds.transformation.world import share_clear
 
 LISTED = 0.25
 """Share of problems that list the first picture's objects; a task's own prompts are long."""
@@ -58,6 +59,7 @@ class TransformationPerception(PerceptionWorld):
         light: Sequence[Effect] = (),
         plain: float = 0.2,
         whole: float = 0.8,
+        clear: float = 0.0,
     ) -> None:
         """
         Args:
@@ -69,15 +71,16 @@ class TransformationPerception(PerceptionWorld):
             light: What befalls the light of pictures in train and val, in this order.
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+            clear: Share of a cell's side that objects keep from the borders of rows and columns.
         """
         super().__init__(seed, light, plain, whole)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
-        self.visible = visible
+        self.visible, self.clear = visible, share_clear(clear)
         if not 1 <= visible[0] <= visible[1] <= 10:
             raise ValueError("visible must be two numbers from 1 to 10, the smaller one first")
 
     def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
-        states = [draw_state(rng, rng.randint(*self.visible), 0) for _ in range(2)]
+        states = [draw_state(rng, rng.randint(*self.visible), 0, self.clear) for _ in range(2)]
         first, second = states
         home = split if split in ("train", "val") else "id"
         if first is None or second is None or not belongs(scene_mark(first), home):

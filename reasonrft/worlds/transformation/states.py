@@ -8,6 +8,7 @@ from reasonrft.derivation.transformation import (
     ATTRIBUTES,
     GRID,
     STAGE,
+    STRIDE,
     Item,
     State,
     Transformation,
@@ -24,29 +25,41 @@ ORDER = ("position", "shape", "size", "color", "material")
 _TRIES = 50
 
 
-def draw_state(rng: random.Random, visible: int, hidden: int) -> State | None:
-    """Objects that nobody can mistake for each other, some on the stage and some off it."""
+def draw_state(rng: random.Random, visible: int, hidden: int, clear: float = 0.0) -> State | None:
+    """Objects that nobody can mistake for each other, some on the stage and some off it.
+
+    They keep a share of a cell's side away from the borders of the stage's rows and columns.
+    """
     staged = [True] * visible + [False] * hidden
     rng.shuffle(staged)
     state: list[Item] = []
     for on_stage in staged:
-        item = _draw_item(rng, state, on_stage)
+        item = _draw_item(rng, state, on_stage, clear)
         if item is None:
             return None
         state.append(item)
     return tuple(state)
 
 
-def _draw_item(rng: random.Random, others: Sequence[Item], on_stage: bool) -> Item | None:
+def _draw_item(
+    rng: random.Random, others: Sequence[Item], on_stage: bool, clear: float
+) -> Item | None:
     reach = STAGE if on_stage else GRID
     for _ in range(_TRIES):
         values = {name: rng.choice(VALUES[f"change_{name}"]) for name in ATTRIBUTES}
         item = Item(**values, position=(rng.randint(-reach, reach), rng.randint(-reach, reach)))
-        if item.visible == on_stage and not any(
-            alike(item, other) or overlap(item, other) for other in others
+        if (
+            item.visible == on_stage
+            and all(_clear(place, clear) for place in item.position)
+            and not any(alike(item, other) or overlap(item, other) for other in others)
         ):
             return item
     return None
+
+
+def _clear(place: int, share: float) -> bool:
+    """Whether a coordinate is this share of a cell's side away from the nearest border."""
+    return abs((place + STRIDE // 2) % STRIDE - STRIDE // 2) <= (0.5 - share) * STRIDE
 
 
 def alike(item: Item, other: Item) -> bool:

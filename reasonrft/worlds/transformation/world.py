@@ -69,6 +69,7 @@ class TransformationWorld(World):
         moves: Moves = "inner",
         style: Style = "words",
         light: Sequence[Effect] = (),
+        clear: float = 0.0,
     ) -> None:
         """
         Args:
@@ -83,12 +84,13 @@ class TransformationWorld(World):
                 stage and off it, attributes that change twice.
             style: Chains of thought in natural sentences, or in few distinct words.
             light: What befalls the light of each picture, in this order.
+            clear: Share of a cell's side that objects keep from the borders of rows and columns.
         """
         super().__init__(seed)
         self.width, self.height, self.antialias = width, height, antialias
         self.visible, self.steps = _range(visible, "visible"), _range(steps, "steps")
         self.attributes, self.full = tuple(attributes), moves == "full"
-        self.style, self.light = style, tuple(light)
+        self.style, self.light, self.clear = style, tuple(light), share_clear(clear)
         if strange := [name for name in self.attributes if name not in ORDER]:
             raise ValueError(f"attributes are {', '.join(ORDER)}, not {strange[0]!r}")
         if self.steps[1] > 4 or self.visible[1] > OBJECTS:
@@ -140,7 +142,8 @@ class TransformationWorld(World):
 
     def _scene(self, rng: random.Random, plan: Plan, split: str) -> Scene | None:
         """One attempt, or None if it broke a rule; what costs most comes last."""
-        state = draw_state(rng, plan.visible, OBJECTS - plan.visible if self.full else 0)
+        hidden = OBJECTS - plan.visible if self.full else 0
+        state = draw_state(rng, plan.visible, hidden, self.clear)
         if state is None or not belongs(scene_mark(state), split):
             return None
         sample = draw_sample(rng, state, plan.aims, self.full)
@@ -154,6 +157,13 @@ class TransformationWorld(World):
     def _picture(self, shot: Shot, rng: random.Random) -> bytes:
         pixels = shot.draw(self.width, self.height, self.antialias).pixels
         return encode_png(put_light(self.light, pixels, rng))
+
+
+def share_clear(clear: float) -> float:
+    """The share, if objects find room with it."""
+    if not 0 <= clear <= 0.4:
+        raise ValueError(f"clear must be from 0 to 0.4, not {clear}")
+    return clear
 
 
 def _range(bounds: Sequence[int], name: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import math
 import re
 from collections import Counter, defaultdict
 
@@ -16,8 +17,8 @@ from reasonrft.worlds.base import belongs
 from reasonrft.worlds.counting.questions import FAMILIES, find_families
 from reasonrft.worlds.counting.scenes import photograph, scene_camera, seen_pixels
 from reasonrft.worlds.counting.verification import verify
-from reasonrft.worlds.counting.words import described
-from reasonrft.worlds.counting.world import CountingWorld, content_mark, domain_of
+from reasonrft.worlds.counting.words import clear_of_borders, described
+from reasonrft.worlds.counting.world import CountingWorld, content_mark
 from reasonrft.worlds.drawing.light import RandomLight
 from reasonrft.worlds.drawing.picture import decode
 
@@ -131,7 +132,7 @@ def test_scenes_do_not_depend_on_size_light_and_style():
 def test_pictures_show_what_was_counted(split):
     world = CountingWorld(width=192, height=128)
     problem = world.problem(split, 4)
-    scene, domain = problem.meta["scene"], domain_of(split)
+    scene, domain = problem.meta["scene"], world.domain(split)
     picture = photograph(scene, domain, 192, 128)
     assert np.array_equal(decode(problem.images[0]), picture.pixels)
     shown = np.bincount(picture.owners.ravel() + 1)[1:].tolist()
@@ -194,3 +195,33 @@ def test_a_build_is_read_back(tmp_path):
         )
     scenes = json.loads((tmp_path / "counting-train-scenes.json").read_text())["scenes"]
     assert scenes[2]["objects"] == world.problem("train", 2).meta["scene"]["objects"]
+
+
+@pytest.mark.parametrize("split", ["id", "ood-domain"])
+def test_objects_keep_clear_of_the_borders_of_cells(split):
+    world = CountingWorld(5, clear=0.2, distractors=0, distance=0.75, **SMALL)
+    for index in range(8):
+        problem = world.problem(split, index)
+        assert verify(problem) is None
+        scene = problem.meta["scene"]
+        for item in scene["objects"]:
+            across, down, _ = item["pixel_coords"]
+            # Of a place that is rounded to thousandths of a pixel, in cells of 3 by 2.7 pixels.
+            assert clear_of_borders(across / scene["width"], down / scene["height"], 0.199)
+            assert not item.get("parts")
+        # CLEVR's camera is 11.3 from the middle, and is moved by up to 0.9.
+        assert (math.dist(scene["camera"], (0, 0, 0)) < 9.2) == (split == "ood-domain")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"clear": 0.5}, "clear must be from 0 to less than 0.4"),
+        ({"distractors": 9}, "distractors must be from 0 to 3"),
+        ({"distance": 0.1}, r"distance must be from 0.5 to 1"),
+    ],
+)
+def test_knobs_that_leave_nothing_to_see(knobs, said):
+    for name in ("counting", "perception-counting"):
+        with pytest.raises(BadInput, match=said):
+            make_world(name, **knobs)

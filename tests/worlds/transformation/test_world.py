@@ -230,3 +230,17 @@ def test_sizes_of_solids():
         extent = radius / 2**0.5 if item.shape == "cube" else radius
         assert solid.size == (extent,) * 3 and solid.center[2] == extent
         assert solid.center[:2] == tuple(0.15 * at for at in item.position)
+
+
+def test_objects_keep_clear_of_the_borders_of_rows_and_columns():
+    for moves in ("inner", "full"):
+        world = TransformationWorld(5, moves=moves, clear=0.25, **SMALL)
+        for index in range(6):
+            sample = world.draw("id", index).scene.sample
+            # Middles of rows and columns are at -20, -10, 0, 10 and 20; a quarter of 10 from the
+            # borders between them leaves 2 whole steps.
+            for state in (sample.initial, sample.final):
+                assert all(abs((at + 5) % 10 - 5) <= 2 for item in state for at in item.position)
+    for name in ("transformation", "perception-transformation"):
+        with pytest.raises(BadInput, match=r"clear must be from 0 to 0\.4, not 0\.6"):
+            make_world(name, clear=0.6)
