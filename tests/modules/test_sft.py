@@ -7,9 +7,9 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.errors import BadInput
-from reasonrft.modules import WarmupCosine, WarmupLinear
+from reasonrft.modules import SFTModule, WarmupCosine, WarmupLinear
 from reasonrft.modules.base import decayed_or_not
-from reasonrft.policy import Lora
+from reasonrft.policy import Lora, Policy
 from tests.modules.fitting import PROBLEMS, Losses, data, difference, fit, module, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -208,3 +208,15 @@ def test_a_rate_without_warm_up_falls_from_the_first_step_along_a_line(folder):
     one.on_train_batch_start = lambda *args: rates.append(one.optimizers().param_groups[0]["lr"])
     fit(one, {"batch_size": 2}, max_epochs=1)
     assert rates == pytest.approx([2.0, 1.75, 1.5, 1.25])
+
+
+def test_checkpoints_hold_the_statistics_of_batch_norms(family_folder):
+    policy = Policy(str(family_folder("fast-vlm")), train_parts=("projector", "tower"))
+    policy.load()
+    module = SFTModule(policy)
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    kept = checkpoint["state_dict"].keys()
+    assert {name for name in module.state_dict() if "vision_tower" in name} <= kept
+    assert any(name.endswith("running_var") for name in kept)
+    assert not any("language_model" in name for name in kept)
