@@ -58,7 +58,7 @@ def load_model(
 
 
 def _attention(config: PretrainedConfig, name: str) -> dict[str, str]:
-    """The implementation, part by part: convolutions attend to nothing, and refuse all but one."""
+    """The implementation, part by part: convolutions attend to nothing and refuse all but eager."""
     known: Any = MODEL_MAPPING
     chosen = {"": name}
     for part in config.sub_configs:

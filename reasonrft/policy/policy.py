@@ -122,7 +122,7 @@ class Policy(nn.Module):
     def train(self, mode: bool = True) -> "Policy":
         """Training mode; a tower that is not trained stays out of it, and its batch norms fixed."""
         super().train(mode)
-        if self.model is not None and "tower" not in self._trained:
+        if mode and self.model is not None and "tower" not in self._trained:
             self.model.get_submodule(parts_of(self.model).tower).eval()
         return self
 

@@ -43,8 +43,7 @@ class Blocks:
         self, rng: random.Random, things: Sequence[Description], camera: Camera
     ) -> list[Item] | None:
         """Put things in places that CLEVR's rules allow, or None if there was no room."""
-        directions = camera.directions()
-        free = _Ground(directions["right"], directions["front"], camera, self.clear)
+        free = _Ground(camera, self.clear)
         items: list[Item] = []
         for thing in things:
             place = free.take(rng, RADII[thing["size"]])
@@ -62,14 +61,10 @@ class Blocks:
 class _Ground:
     """The ground with what is taken of it, along the picture's directions."""
 
-    def __init__(
-        self,
-        right: tuple[float, float],
-        front: tuple[float, float],
-        camera: Camera,
-        clear: float,
-    ) -> None:
-        self.right, self.front, self.camera, self.clear = right, front, camera, clear
+    def __init__(self, camera: Camera, clear: float) -> None:
+        self.camera, self.clear = camera, clear
+        directions = camera.directions()
+        self.right, self.front = directions["right"], directions["front"]
         self.taken: list[tuple[float, float, float]] = []
 
     def take(self, rng: random.Random, radius: float) -> tuple[float, float] | None:
@@ -78,8 +73,9 @@ class _Ground:
             x, y = draw_place(rng)
             across = x * self.right[0] + y * self.right[1]
             along = x * self.front[0] + y * self.front[1]
-            free = self._free(across, along, radius)
-            if free and stands_clear((x, y, radius), self.camera, self.clear):
+            if self._free(across, along, radius) and stands_clear(
+                (x, y, radius), self.camera, self.clear
+            ):
                 self.taken.append((across, along, radius))
                 return x, y
         return None

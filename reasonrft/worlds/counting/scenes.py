@@ -98,8 +98,8 @@ def draw_place(rng: random.Random) -> tuple[float, float]:
 
 def stands_clear(point: Point, camera: Camera, share: float) -> bool:
     """Whether a point is seen this share of a cell's side away from the borders of its cell."""
-    across, down, _ = camera.project(point, SEEN_WIDTH, SEEN_HEIGHT)
-    return clear_of_borders(across / SEEN_WIDTH, down / SEEN_HEIGHT, share)
+    pixel = camera.project(point, SEEN_WIDTH, SEEN_HEIGHT)
+    return clear_of_borders(pixel, SEEN_WIDTH, SEEN_HEIGHT, share)
 
 
 def draw_rotation(rng: random.Random) -> float:

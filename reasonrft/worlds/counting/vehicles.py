@@ -146,8 +146,11 @@ def _parked(
         x, y = draw_place(rng)
         rotation = draw_rotation(rng)
         footprint = Footprint(x, y, _ahead(rotation), length, width)
-        seen = footprint.framed(camera) and stands_clear((x, y, middle), camera, clear)
-        if seen and all(map(footprint.apart, taken)):
+        if (
+            all(map(footprint.apart, taken))
+            and footprint.framed(camera)
+            and stands_clear((x, y, middle), camera, clear)
+        ):
             taken.append(footprint)
             return {**thing, "shape": kind, "3d_coords": [x, y, middle], "rotation": rotation}
     return None

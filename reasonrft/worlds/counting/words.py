@@ -74,9 +74,9 @@ def grid_place(pixel: Sequence[float], width: int, height: int) -> str:
     return f"x{column} y{row}"
 
 
-def clear_of_borders(across: float, down: float, share: float) -> bool:
-    """Whether a point, in shares of the picture, keeps this share of a cell from its borders."""
-    sides = (across * COLUMNS) % 1, (down * ROWS) % 1
+def clear_of_borders(pixel: Sequence[float], width: int, height: int, share: float) -> bool:
+    """Whether a point of the picture keeps this share of a cell's side from its borders."""
+    sides = (pixel[0] / width * COLUMNS) % 1, (pixel[1] / height * ROWS) % 1
     return all(share <= side <= 1 - share for side in sides)
 
 

@@ -125,7 +125,7 @@ class CountingWorld(World):
         if not 0 <= brief <= 1:
             raise ValueError(f"brief must be from 0 to 1, not {brief}")
         self.style, self.brief, self.light = style, brief, tuple(light)
-        self.blocks, self.vehicles = domains(clear, distractors, distance)
+        self.domains = make_domains(clear, distractors, distance)
 
     def problem(self, split: str, index: int) -> Problem:
         family, _ = self.plan(split, index)
@@ -151,7 +151,7 @@ class CountingWorld(World):
 
     def domain(self, split: str) -> Domain:
         """What a split's pictures show."""
-        return self.vehicles if split == "ood-domain" else self.blocks
+        return self.domains["vehicles" if split == "ood-domain" else "blocks"]
 
     def plan(self, split: str, index: int) -> tuple[Family, int]:
         """The family of a problem and its answer: decks of both are dealt in turn."""
@@ -169,7 +169,9 @@ class CountingWorld(World):
         """The question and the scene of a problem, without its picture."""
         family, answer = self.plan(split, index)
         domain = self.domain(split)
-        values = self.values if domain is self.blocks else self.values | {"shape": domain.shapes}
+        values = self.values
+        if domain is self.domains["vehicles"]:
+            values = values | {"shape": domain.shapes}
         for rng in self.attempts(split, index):
             source = Source(rng, values, self.objects)
             draft = family.draw(source, answer)
@@ -183,7 +185,7 @@ class CountingWorld(World):
         return {"image_filename": pictures[0], **problem.meta["scene"]}
 
 
-def domains(clear: float, distractors: int, distance: float) -> tuple[Blocks, Vehicles]:
+def make_domains(clear: float, distractors: int, distance: float) -> dict[str, Domain]:
     """CLEVR's objects and vehicles, placed, painted and seen like this."""
     if not 0 <= clear < 0.4:
         raise ValueError(f"clear must be from 0 to less than 0.4, not {clear}")
@@ -191,7 +193,7 @@ def domains(clear: float, distractors: int, distance: float) -> tuple[Blocks, Ve
         raise ValueError(f"distractors must be from 0 to {MOST_DISTRACTORS}, not {distractors}")
     if not 0.5 <= distance <= 1:
         raise ValueError(f"distance must be from 0.5 to 1, not {distance}")
-    return Blocks(clear), Vehicles(clear, distractors, distance)
+    return {"blocks": Blocks(clear), "vehicles": Vehicles(clear, distractors, distance)}
 
 
 def _draw_scene(source: Source, draft: Draft, domain: Domain, split: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from reasonrft.worlds.counting.questions import MOST
-from reasonrft.worlds.counting.scenes import Domain, draw_scene, framed, photograph
+from reasonrft.worlds.counting.scenes import draw_scene, framed, photograph
 from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS
 from reasonrft.worlds.counting.words import (
     ATTRIBUTES,
@@ -21,7 +21,7 @@ from reasonrft.worlds.counting.words import (
     plain_plural,
     plural_phrase,
 )
-from reasonrft.worlds.counting.world import domains
+from reasonrft.worlds.counting.world import make_domains
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
 from reasonrft.worlds.perception.cells import Cells, owned
@@ -49,12 +49,7 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {
-            "width": 144,
-            "height": 96,
-            "light": PHOTOGRAPHED,
-            "antialias": (1, 2),
-        }
+        "tiny": {"width": 144, "height": 96, "light": PHOTOGRAPHED, "antialias": (1, 2)}
     }
 
     def __init__(
@@ -90,8 +85,7 @@ class CountingPerception(PerceptionWorld):
         super().__init__(seed, light, plain, whole)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
         self.told = told
-        blocks, vehicles = domains(clear, distractors, distance)
-        self.domains: dict[str, Domain] = {"blocks": blocks, "vehicles": vehicles}
+        self.domains = make_domains(clear, distractors, distance)
         # Words are learned from words, which cost less.
         self.often = {"all": 25, "sum": 8} if told else {"all": 5, "sum": 2}
         self.least, self.most = objects

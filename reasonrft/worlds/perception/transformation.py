@@ -19,7 +19,7 @@ from reasonrft.worlds.transformation.chains import SEEN, cell, name_of
 from reasonrft.worlds.transformation.records import scene_mark
 from reasonrft.worlds.transformation.scenes import Shot, draw_scene
 from reasonrft.worlds.transformation.states import draw_state
-from reasonrft.worlds.transformation.world import share_clear
+from reasonrft.worlds.transformation.world import checked_clear
 
 LISTED = 0.25
 """Share of problems that list the first picture's objects; a task's own prompts are long."""
@@ -75,7 +75,7 @@ class TransformationPerception(PerceptionWorld):
         """
         super().__init__(seed, light, plain, whole)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
-        self.visible, self.clear = visible, share_clear(clear)
+        self.visible, self.clear = visible, checked_clear(clear)
         if not 1 <= visible[0] <= visible[1] <= 10:
             raise ValueError("visible must be two numbers from 1 to 10, the smaller one first")
 

@@ -25,7 +25,7 @@ ORDER = ("position", "shape", "size", "color", "material")
 _TRIES = 50
 
 
-def draw_state(rng: random.Random, visible: int, hidden: int, clear: float = 0.0) -> State | None:
+def draw_state(rng: random.Random, visible: int, hidden: int, clear: float) -> State | None:
     """Objects that nobody can mistake for each other, some on the stage and some off it.
 
     They keep a share of a cell's side away from the borders of the stage's rows and columns.

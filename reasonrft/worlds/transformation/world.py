@@ -90,7 +90,7 @@ class TransformationWorld(World):
         self.width, self.height, self.antialias = width, height, antialias
         self.visible, self.steps = _range(visible, "visible"), _range(steps, "steps")
         self.attributes, self.full = tuple(attributes), moves == "full"
-        self.style, self.light, self.clear = style, tuple(light), share_clear(clear)
+        self.style, self.light, self.clear = style, tuple(light), checked_clear(clear)
         if strange := [name for name in self.attributes if name not in ORDER]:
             raise ValueError(f"attributes are {', '.join(ORDER)}, not {strange[0]!r}")
         if self.steps[1] > 4 or self.visible[1] > OBJECTS:
@@ -159,7 +159,7 @@ class TransformationWorld(World):
         return encode_png(put_light(self.light, pixels, rng))
 
 
-def share_clear(clear: float) -> float:
+def checked_clear(clear: float) -> float:
     """The share, if objects find room with it."""
     if not 0 <= clear <= 0.4:
         raise ValueError(f"clear must be from 0 to 0.4, not {clear}")

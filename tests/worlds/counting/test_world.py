@@ -205,9 +205,8 @@ def test_objects_keep_clear_of_the_borders_of_cells(split):
         assert verify(problem) is None
         scene = problem.meta["scene"]
         for item in scene["objects"]:
-            across, down, _ = item["pixel_coords"]
             # Of a place that is rounded to thousandths of a pixel, in cells of 3 by 2.7 pixels.
-            assert clear_of_borders(across / scene["width"], down / scene["height"], 0.199)
+            assert clear_of_borders(item["pixel_coords"], scene["width"], scene["height"], 0.199)
             assert not item.get("parts")
         # CLEVR's camera is 11.3 from the middle, and is moved by up to 0.9.
         assert (math.dist(scene["camera"], (0, 0, 0)) < 9.2) == (split == "ood-domain")
