@@ -32,12 +32,12 @@ from typing import Any, Literal
 
 import psutil
 import torch
+from grpo_model import make_config, make_processor
 from grpo_sides import PHASES, Job, Step, run
 from jsonargparse import ArgumentParser
 from transformers import Qwen3VLForConditionalGeneration
 from transformers.utils import logging
 
-from reasonrft.assets.build import make_config, make_processor, make_tokenizer
 from reasonrft.policy.encoding import Encoder, Prompt
 from reasonrft.problems import Problem
 from reasonrft.tasks import find_task
@@ -147,13 +147,10 @@ def draw(shape: Shape, count: int) -> list[Problem]:
 
 def make_start(shape: Shape, folder: str) -> tuple[Any, Encoder]:
     """Write the model that both sides start from."""
-    tokenizer = make_tokenizer()
-    processor = make_processor(tokenizer)
-    least, most = shape.pixels
-    processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+    processor = make_processor(*shape.pixels)
     language, tower = (shape.hidden, shape.layers, shape.heads), (shape.depth, shape.vision_hidden)
     torch.manual_seed(0)
-    model = Qwen3VLForConditionalGeneration(make_config(tokenizer, *language, *tower))
+    model = Qwen3VLForConditionalGeneration(make_config(processor.tokenizer, *language, *tower))
     logging.disable_progress_bar()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

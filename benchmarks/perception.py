@@ -43,7 +43,7 @@ PATTERNS = {
         r"\A(?P<figure>[a-z ]+)\.",
         r"x(?P<x>\d) y(?P<y>\d) (?:(?P<letter>[A-Z])|(?P<number>\S+?))\.(?= |\Z)",
         r"axis (?P<axis>[\d ]+)\.",
-        r"(?P<name>[A-Z][a-z]+) = (?P<height>\d+)\.",
+        r"(?<![A-Z])(?P<name>[A-Z]) = (?P<height>\d+)\.",
         r"(?:parts|levels) = (?P<parts>\d+)\.",
         r"[A-Z]{2,3} = (?P<fact>\S+?)\.(?= |\Z)",
         r"(?:left|right) (?P<cells>[01 ]{19})\.",

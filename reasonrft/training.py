@@ -28,6 +28,8 @@ NOISE = (
     "Using ModelCheckpoint with manual optimization",
     # So they are: problems are frozen, and the policy moves what it joins.
     "You have overridden `transfer_batch_to_device` in both",
+    # A tower with batch norms that is not trained stands still.
+    r"Found \d+ module\(s\) in eval mode at the start of training",
 )
 """How warnings begin that nobody can do anything about."""
 

@@ -63,7 +63,7 @@ def test_fine_tuning_and_generation_read_the_same_turns(encoder):
 
 
 @pytest.mark.parametrize(
-    ("task", "tokens"), [("counting", 54), ("structure", 54), ("transformation", 2 * 48)]
+    ("task", "tokens"), [("counting", 54), ("structure", 54), ("transformation", 2 * 54)]
 )
 def test_pictures_of_the_tiny_presets_are_read_as_they_are(task, tokens, encoder):
     prompt = encoder.prompt(make_world(task, "tiny").problem("id", 0), "?")
@@ -76,6 +76,8 @@ def test_pictures_of_the_tiny_presets_are_read_as_they_are(task, tokens, encoder
     [
         ("counting", "blocks"),
         ("counting", "vehicles"),
+        ("structure", "coloured"),
+        ("structure", "drawn"),
         ("transformation", "center"),
         ("transformation", "left"),
     ],

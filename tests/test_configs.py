@@ -93,6 +93,7 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
 @pytest.mark.parametrize("config", TINY)
 def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 1)
     told = yaml.safe_load((CONFIGS / config).read_text())
     configs = (config,) if "class_path" in told["model"] else ("sft.yaml", config)
     sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}

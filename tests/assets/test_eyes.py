@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from reasonrft.assets import build
-from reasonrft.assets.eyes import CaptionsModule, EyesModule
+from reasonrft.assets.eyes import SAID, UNTAUGHT, CaptionsModule, EyesModule
 from reasonrft.datamodules import DrawnProblems, GeneralDataModule, MixedProblems
+from reasonrft.errors import BadInput
 from reasonrft.policy import Policy
-from reasonrft.worlds.perception.cells import CELL
+from reasonrft.worlds.perception.cells import COLUMNS, ROWS
 from tests.datamodules.reading import quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -19,7 +20,7 @@ def start(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("start")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "_PROBLEMS", 1)
-        build.build(str(folder), hidden=32, layers=1, heads=2, depth=2, vision_hidden=32)
+        build.build(str(folder), hidden=32, layers=1, heads=2, stem=8, stages=(8, 16, 32), depth=1)
     return folder
 
 
@@ -49,7 +50,13 @@ def test_eyes_learn_what_cells_show(start, tmp_path, monkeypatch):
     assert sum(losses[-6:]) < 0.9 * sum(losses[1:7])
     assert {"red", "cube", "metal"} <= eyes.words.keys()
     changed = {n for n, p in policy.named_parameters() if not torch.equal(p, before[n])}
-    assert changed and all("visual" in name for name in changed)
+    assert changed and all("vision_tower" in name or "projector" in name for name in changed)
+
+
+def test_too_few_problems_are_refused(start, tmp_path):
+    eyes = EyesModule(Policy(str(start), train_parts=("projector", "tower")))
+    with pytest.raises(BadInput, match="no word is in 50 cells"):
+        quiet(max_steps=1).fit(eyes, GeneralDataModule(problems(tmp_path, 2), batch_size=6))
 
 
 def test_cells_are_the_models_own(start, tmp_path):
@@ -59,22 +66,27 @@ def test_cells_are_the_models_own(start, tmp_path):
     source = problems(tmp_path, 2)
     source.prepare(["train"])
     found = list(source.problems("train"))
-    eyes.words = {word: number for number, word in enumerate(("red", "cube", "A0"))}
+    eyes.words = {"red": 0, "cube": 1, "A0": 2}
     batch = policy.encoder.prompts(found, ["?" for _ in found])
-    sizes = [(144 // CELL) * (96 // CELL)] * 4 + [(128 // CELL) * (96 // CELL)] * 4
-    assert eyes.see(batch.prompts).shape == (sum(sizes), 32)
-    told = eyes.told(batch.prompts)
-    assert told.shape == (sum(sizes), 3)
-    said = [
-        words.split() for one in found for cells in one.meta["cells"] for words in cells.values()
-    ]
-    assert told[:, 1].sum() == sum("cube" in words for words in said)
+    # Two problems of each task, and two pictures for each transformation.
+    assert eyes.see(batch.prompts).shape == (8, ROWS * COLUMNS, 32)
+    told = eyes.told(batch.prompts, ROWS * COLUMNS)
+    assert told.shape == (8, ROWS * COLUMNS, SAID)
+    pictures = [cells for one in found for cells in one.meta["cells"]]
+    for picture, cells in zip(told, pictures, strict=True):
+        for cell in range(ROWS * COLUMNS):
+            words = cells.get(str(cell), "").split()[:SAID]
+            known = [eyes.words.get(word, UNTAUGHT) for word in words]
+            assert picture[cell].tolist() == known + [UNTAUGHT] * (SAID - len(words))
 
 
-def test_captions_go_on_teaching_the_eyes(start, tmp_path, monkeypatch):
+@pytest.mark.parametrize("row_tokens", [None, 500])
+def test_captions_go_on_teaching_the_eyes(row_tokens, start, tmp_path, monkeypatch):
     monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 5)
     policy = Policy(str(start), train_parts=("language", "projector", "tower"))
-    module = CaptionsModule(policy, lambda params: torch.optim.AdamW(params, 0.0))
+    module = CaptionsModule(
+        policy, lambda params: torch.optim.AdamW(params, 0.0), row_tokens=row_tokens
+    )
     seen = []
     cell_loss = module.cell_loss
 
@@ -98,12 +110,24 @@ def test_captions_go_on_teaching_the_eyes(start, tmp_path, monkeypatch):
     assert torch.allclose(features, eyes.see(prompts), atol=1e-5)
     # The gradient is that of the mean over cells, beside the mean over tokens.
     module.zero_grad()
-    found = module.reader(features)
-    true = module.told(prompts)
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(found, true, reduction="sum")
-    (loss / len(true)).backward()
-    assert torch.allclose(module.reader.weight.grad, gradients["reader.weight"], atol=1e-6)
+    found = module.reader(features).unflatten(-1, (SAID, -1)).log_softmax(-1)
+    true = module.told(prompts, ROWS * COLUMNS)
+    likely = found.gather(-1, true.clamp(min=0)[..., None])[..., 0]
+    (-likely[true != UNTAUGHT].mean()).backward()
+    assert torch.allclose(module.reader[1].weight.grad, gradients["reader.1.weight"], atol=1e-6)
     assert gradients["policy.model.model.language_model.norm.weight"].norm() > 0
+
+
+def test_checkpoints_hold_the_statistics_of_batch_norms(start):
+    policy = Policy(str(start), train_parts=("projector", "tower"))
+    policy.load()
+    eyes = EyesModule(policy)
+    checkpoint = {"state_dict": eyes.state_dict()}
+    eyes.on_save_checkpoint(checkpoint)
+    kept = checkpoint["state_dict"]
+    assert {n for n in eyes.state_dict() if "vision_tower" in n} <= kept.keys()
+    assert any(name.endswith("running_var") for name in kept)
+    assert not any("language_model" in name for name in kept)
 
 
 def _named(folder: Path):

@@ -44,11 +44,11 @@ def test_another_process_draws_the_same():
 
 
 PINS = {
-    ("counting", "id", 0): "8746b58de0f597e7",
-    ("counting", "ood-domain", 0): "5cbb1bed2047aeb4",
-    ("structure", "id", 0): "a7c9226c25959856",
+    ("counting", "id", 0): "75de9e8e56ee8c7e",
+    ("counting", "ood-domain", 0): "4ac5f8fb09a20a5f",
+    ("structure", "id", 0): "d195c9c7100cfe0f",
     ("structure", "ood", 0): "4c05519689a7e6d2",
-    ("transformation", "ood-left", 0): "7bf03bdb5a007a0c",
+    ("transformation", "ood-left", 0): "3e7c433469107969",
 }
 
 

@@ -3,15 +3,15 @@ import re
 import numpy as np
 
 from reasonrft.worlds import make_world
-from reasonrft.worlds.perception.cells import CELL, owned, written
+from reasonrft.worlds.perception.cells import COLUMNS, ROWS, held, owned, written
 from reasonrft.worlds.structure.boxes import Box
 
 
 def test_a_cell_is_that_of_the_object_it_shows_most_of():
-    owners = np.full((CELL, 4 * CELL), -1)
-    owners[:, :10] = 0  # most of the first cell
-    owners[:, 10 : CELL + 1] = 1  # the rest of it, and one column of the second: too little
-    owners[:, 2 * CELL : 2 * CELL + 3] = 1  # 3 of 16 columns of the third
+    owners = np.full((96, 144), -1)  # cells of 16 pixels
+    owners[:16, :10] = 0  # most of the first cell
+    owners[:16, 10:17] = 1  # the rest of it, and one column of the second: too little
+    owners[:16, 32:35] = 1  # 3 of 16 columns of the third
     assert owned(owners, ["red", "blue"]) == {"0": "red", "2": "blue"}
 
 
@@ -20,18 +20,64 @@ def test_a_label_is_in_all_cells_that_it_reaches_into():
     wide = Box("4 x", 12, 26, 3, 10, 10, 7.0, "text")
     # Two pixels in the first column are too few.
     near = Box("B", 14, 20, 20, 27, 27, 7.0, "text")
-    cells = written([wide, near], 3 * CELL)
-    assert cells == {"0": "40 x2", "1": "40 x2", "4": "B0"}
+    cells = written([wide, near], 144, 96)
+    assert cells == {"0": "x1 y0 40 x2", "1": "x1 y0 40 x2", "10": "x0 y1 B0"}
+    more = written([wide, near], 144, 96, {"B": "high3"})
+    assert more == cells | {"10": "x0 y1 B0 high3"}
+
+
+def test_a_thing_is_in_the_cell_of_its_middle():
+    things = [((15.9, 0.0), "filled"), ((16.0, 95.9), "empty"), ((3.0, 3.0), "empty")]
+    assert held(things, 144, 96) == {"0": "filled empty", "46": "empty"}
 
 
 def test_cells_are_where_the_picture_has_its_objects():
-    problem = make_world("perception-counting", "tiny").problem("blocks", 0)
+    problem = make_world("perception-counting", "tiny").problem("blocks", 1)
     (cells,) = problem.meta["cells"]
     names = set(re.findall(r"x\d y\d(?: \w+){4}", problem.cot))
-    assert names <= set(cells.values()) or not problem.meta["whole"]
+    assert set(cells.values()) <= names
     for cell, said in cells.items():
-        column, row = int(cell) % 9, int(cell) // 9
+        column, row = int(cell) % COLUMNS, int(cell) // COLUMNS
         # An object's middle is at most two cells of 16 pixels away from what shows it.
         x, y = (int(word[1]) for word in said.split()[:2])
-        assert abs((x + 0.5) * 144 / 8 - (column + 0.5) * CELL) <= 3 * CELL
+        assert abs((x + 0.5) * 144 / 8 - (column + 0.5) * 16) <= 48
         assert abs(y - row) <= 2
+
+
+def test_cells_divide_pictures_of_any_size():
+    owners = np.zeros((96, 128), dtype=int)  # columns of 14.2 pixels
+    owners[:, 64:] = 1
+    cells = owned(owners, ["left", "right"])
+    assert len(cells) == ROWS * COLUMNS
+    assert [cells[str(number)] for number in range(COLUMNS)] == ["left"] * 5 + ["right"] * 4
+
+
+def test_cells_of_figures_say_squares_heights_and_parts():
+    world = make_world("perception-structure", "tiny", whole=1.0)
+    problems = [world.problem("coloured", index) for index in range(40)]
+    told = {problem.cot.split(".")[0]: problem for problem in problems}
+    for kind in ("two grids", "bar chart", "divided triangle"):
+        (cells,) = told[kind].meta["cells"]
+        words = " ".join(cells.values()).split()
+        caption = told[kind].cot
+        if kind == "two grids":
+            rows = re.findall(r"[01]{4}", caption)
+            assert words.count("filled") == "".join(rows).count("1")
+            assert words.count("empty") == "".join(rows).count("0")
+            # Left and right grid stand side by side, row by row.
+            filled = {
+                divmod(int(cell), COLUMNS) for cell, word in cells.items() if word == "filled"
+            }
+            places = {
+                (row % 4 + 1, column + (0 if row < 4 else 5))
+                for row, squares in enumerate(rows)
+                for column, square in enumerate(squares)
+                if square == "1"
+            }
+            assert filled == places
+        else:
+            facts = re.findall(r"(\w+) = (\d+)\.", caption)
+            said = {
+                f"high{value}" if kind == "bar chart" else name + value for name, value in facts
+            }
+            assert said <= set(words)

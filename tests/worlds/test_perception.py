@@ -94,7 +94,7 @@ def test_a_search_says_its_kinds_plainly_and_marks_all_that_is_meant():
 
 def test_what_is_told_is_asked_about_as_if_it_were_seen():
     kinds = set()
-    for problem in drawn("counting", "train", 60, told=True, whole=1.0):
+    for problem in drawn("counting", "train", 120, told=True, whole=1.0):
         caption, question = re.fullmatch(r"((?:x.+?\. )+)(.+)", problem.question).groups()
         assert not problem.images and not problem.meta["cells"]
         if problem.meta["template"] not in ("all", "sum"):

@@ -61,6 +61,9 @@ class CountingWorld(World):
             "objects": (3, 6),
             "style": "compact",
             "held_out": ("subtraction-multihop",),
+            "clear": 0.15,
+            "distractors": 0,
+            "distance": 0.75,
         }
     }
 

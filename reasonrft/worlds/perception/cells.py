@@ -1,19 +1,23 @@
 """What each cell of a picture shows, in words: for eyes that learn to see before they can tell.
 
-Cells are CELL pixels wide and high, numbered row by row.
+Cells are numbered row by row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 
+from reasonrft.worlds.counting.words import grid_place
 from reasonrft.worlds.structure.boxes import Box
+from reasonrft.worlds.structure.plane import Point
 
-CELL = 16
+COLUMNS, ROWS = 9, 6
+"""Cells of a picture, whatever its size."""
 LEAST = 0.15
 """Share of a cell that must show an object for the cell to be the object's."""
 INSIDE = 3
-"""Pixels of a label, both ways, that must lie in a cell for the cell to be the label's."""
+"""Pixels of a label, both ways, that make a cell the label's; of a narrower one, half of them."""
 
 Cells = dict[str, str]
 """Words of the cells that show something, by number."""
@@ -21,34 +25,56 @@ Cells = dict[str, str]
 
 def owned(owners: np.ndarray, names: Sequence[str]) -> Cells:
     """The words of the object that a cell shows most of."""  # (H, W)
+    height, width = owners.shape
     cells = {}
-    rows, columns = owners.shape[0] // CELL, owners.shape[1] // CELL
-    for number in range(rows * columns):
-        top, left = CELL * (number // columns), CELL * (number % columns)
-        seen = owners[top : top + CELL, left : left + CELL]
+    for number, (row, column) in enumerate(product(range(ROWS), range(COLUMNS))):
+        seen = owners[_span(row, ROWS, height), _span(column, COLUMNS, width)]
         counts = np.bincount(seen[seen >= 0], minlength=1)
-        if counts.max() >= LEAST * CELL * CELL:
+        if counts.max() >= LEAST * seen.size:
             cells[str(number)] = names[int(counts.argmax())]
     return cells
 
 
-def written(boxes: Iterable[Box], width: int) -> Cells:
-    """The signs of the labels that lie in a cell, each with its place in its label."""
+def written(
+    boxes: Iterable[Box], width: int, height: int, more: Mapping[str, str] | None = None
+) -> Cells:
+    """The labels that lie in a cell: where each is, its signs with their places in it, and more."""
     cells: Cells = {}
     for box in boxes:
-        signs = " ".join(f"{sign}{place}" for place, sign in enumerate(box.text) if sign != " ")
-        for row in _within(box.top, box.bottom):
-            for column in _within(box.left, box.right):
-                number = str(row * (width // CELL) + column)
-                cells[number] = f"{cells[number]} {signs}" if number in cells else signs
+        signs = [f"{sign}{place}" for place, sign in enumerate(box.text) if sign != " "]
+        said = [grid_place(box.center, width, height), *signs]
+        if more and box.text in more:
+            said.append(more[box.text])
+        for row in _within(box.top, box.bottom, ROWS, height):
+            for column in _within(box.left, box.right, COLUMNS, width):
+                _add(cells, row, column, " ".join(said))
     return cells
 
 
-def _within(start: int, end: int) -> list[int]:
+def held(things: Iterable[tuple[Point, str]], width: int, height: int) -> Cells:
+    """The words of things that have their middle in a cell."""
+    cells: Cells = {}
+    for (x, y), word in things:
+        _add(cells, int(y * ROWS / height), int(x * COLUMNS / width), word)
+    return cells
+
+
+def _add(cells: Cells, row: int, column: int, said: str) -> None:
+    number = str(row * COLUMNS + column)
+    cells[number] = f"{cells[number]} {said}" if number in cells else said
+
+
+def _span(cell: int, cells: int, pixels: int) -> slice:
+    """The pixels of one of several cells along a side."""
+    return slice(round(cell * pixels / cells), round((cell + 1) * pixels / cells))
+
+
+def _within(start: int, end: int, cells: int, pixels: int) -> list[int]:
     """Cells along one side that have enough of a stretch of pixels in them."""
-    least = min(INSIDE, end - start)
+    least = min(INSIDE, (end - start + 1) // 2)
+    spans = [_span(cell, cells, pixels) for cell in range(cells)]
     return [
         cell
-        for cell in range(max(0, start) // CELL, end // CELL + 1)
-        if min(end, (cell + 1) * CELL) - max(start, cell * CELL) >= least
+        for cell, span in enumerate(spans)
+        if min(end, span.stop) - max(start, span.start) >= least
     ]

@@ -49,7 +49,17 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {"width": 144, "height": 96, "light": PHOTOGRAPHED, "antialias": (1, 2)}
+        "tiny": {
+            "width": 144,
+            "height": 96,
+            "objects": (3, 6),
+            "light": PHOTOGRAPHED,
+            "plain": 0.7,
+            "antialias": (1, 1, 1, 2),
+            "clear": 0.15,
+            "distractors": 0,
+            "distance": 0.75,
+        }
     }
 
     def __init__(

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from reasonrft.worlds.base import belongs, fingerprint
 from reasonrft.worlds.counting.words import grid_place
 from reasonrft.worlds.drawing.light import Effect
-from reasonrft.worlds.perception.cells import written
+from reasonrft.worlds.perception.cells import Cells, held, written
 from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
 from reasonrft.worlds.structure.layout import Drawing, lay_out
+from reasonrft.worlds.structure.layout import Mapping as Placing
 from reasonrft.worlds.structure.options import LAYOUTS, LETTERS, listing
 from reasonrft.worlds.structure.painting import render
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
@@ -98,8 +99,37 @@ class StructurePerception(PerceptionWorld):
         kind = _KINDS.get(topology, topology.replace("_", " "))
         said = _Caption(kind)
         said.read(puzzle, drawing, rng)
-        cells = written(drawing.boxes, self.width)
+        cells = _cells(puzzle, drawing)
         return Sight((render(drawing, theme),), tuple(said.sentences), said.asks, (cells,))
+
+
+def _cells(puzzle: Puzzle, drawing: Drawing) -> Cells:
+    """Squares of grids, filled or not; numbers of parts, in the middle; labels, heights of bars."""
+    width, height = drawing.size
+    if "before" in puzzle.state:
+        place = Placing(puzzle.figure, width, height, drawing.margin)
+        squares = (
+            (place((left + x + 0.5, y + 0.5)), "filled" if filled == "1" else "empty")
+            for _, left, rows in _grids(puzzle.state)
+            for y, row in enumerate(reversed(rows))
+            for x, filled in enumerate(row)
+        )
+        return held(squares, width, height)
+    if not puzzle.figure.labels:
+        middle = (width / 2, height / 2)
+        return held(((middle, f"{fact.name}{fact.value}") for fact in puzzle.facts), width, height)
+    bars = puzzle.facts if "ticks" in puzzle.state else ()
+    return written(drawing.boxes, width, height, {bar.name: f"high{bar.value}" for bar in bars})
+
+
+def _grids(state: Mapping[str, Any]) -> Iterator[tuple[str, float, list[str]]]:
+    """Name, left edge, and rows from the top, of the grids before and after a motion."""
+    for grid, left, key in (("left", 0.0, "before"), ("right", SIDE + 2.0, "after")):
+        filled = {tuple(cell) for cell in state[key]}
+        rows = [
+            "".join(str(int((x, y) in filled)) for x in range(SIDE)) for y in reversed(range(SIDE))
+        ]
+        yield grid, left, rows
 
 
 class _Caption:
@@ -148,12 +178,7 @@ class _Caption:
             self.ask("letter", "Which letter is in the grids?", letter, about[:1])
             self.ask("top", "Where is the top of the letter in the right grid?", top, about[1:])
             return
-        for grid, key in (("left", "before"), ("right", "after")):
-            filled = {tuple(cell) for cell in state[key]}
-            rows = [
-                "".join(str(int((x, y) in filled)) for x in range(SIDE))
-                for y in reversed(range(SIDE))
-            ]
+        for grid, _, rows in _grids(state):
             about = self.say(f"{grid} {' '.join(rows)}")
             for number, row in enumerate(rows):
                 self.ask("cells", f"What does row {number} of the {grid} grid show?", row, about)

@@ -45,7 +45,9 @@ class TransformationPerception(PerceptionWorld):
             "height": 96,
             "visible": (2, 5),
             "light": PHOTOGRAPHED,
-            "antialias": (1, 2),
+            "plain": 0.7,
+            "antialias": (1, 1, 1, 2),
+            "clear": 0.25,
         }
     }
 

@@ -102,8 +102,8 @@ class Draw:
         return self.rng.random() < share
 
     def letters(self, count: int) -> list[str]:
-        """Names of points: often ABC, sometimes other neighbours of the alphabet."""
-        start = 0 if self.chance(0.5) else self.number(0, len(ALPHABET) - count)
+        """Names of points: often ABC, sometimes other neighbours of the alphabet, unless small."""
+        start = 0 if self.chance(0.5) or self.small else self.number(0, len(ALPHABET) - count)
         return list(ALPHABET[start : start + count])
 
     def turned(self, points: Sequence[Point], level: bool = False) -> list[Point]:

@@ -20,7 +20,7 @@ class Found(NamedTuple):
     fault: str = ""
 
 
-_TALLY = re.compile(r"([A-Z][a-z]+) = (\d+) (?:(no)|yes (\d+))")
+_TALLY = re.compile(r"([A-Z][a-z]*) = (\d+) (?:(no)|yes (\d+))")
 _GOES = re.compile(
     r"up on the left points (\w+) on the right. What points right on the left points (\w+)"
     r"|[Tt]op goes (\w+), and its right side goes (\w+)|up goes (\w+). right goes (\w+)"

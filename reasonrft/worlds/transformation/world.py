@@ -54,6 +54,7 @@ class TransformationWorld(World):
             "visible": (2, 4),
             "steps": (1, 2),
             "style": "compact",
+            "clear": 0.25,
         }
     }
 

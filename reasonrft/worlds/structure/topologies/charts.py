@@ -8,6 +8,7 @@ from reasonrft.worlds.structure.topologies.data_questions import Data, question
 _PEOPLE = "Ann Ben Eva Ian Jim Kay Leo Max Mia Ned Pam Ray Sam Tom Una Zoe".split()
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _FRUITS = "Fig Kiwi Lime Pear Plum Apple Mango".split()
+_CAPITALS = "ABCDEFGH"
 _THINGS = "books stamps coins shells tickets points cards".split()
 
 
@@ -41,7 +42,7 @@ def _ruled(lines: list[tuple[str, str]]) -> Figure:
 def bar_chart(draw: Draw) -> Puzzle | None:
     """Bars over an axis; they end at the lines of the axis."""
     count = draw.number(3, 4 if draw.small else 5)
-    step = draw.choose((1, 2) if draw.small else (1, 2, 5, 10))
+    step = draw.choose((1,) if draw.small else (1, 2, 5, 10))
     ticks = draw.number(4, 5 if draw.small else 6)
     data = _data(draw, [step * draw.number(1, ticks) for _ in range(count)])
     figure = Figure(stretch=True)
@@ -64,7 +65,7 @@ def _rectangle(left: float, bottom: float, right: float, top: float) -> tuple[Po
 
 
 def _data(draw: Draw, values: list[int]) -> Data:
-    pool = draw.choose((_PEOPLE, _PEOPLE, _DAYS, _FRUITS))
+    pool = draw.choose((_PEOPLE, _PEOPLE, _DAYS, _FRUITS) if not draw.small else (_CAPITALS,))
     names = draw.rng.sample(pool, len(values))
     if pool is _DAYS:
         names.sort(key=_DAYS.index)

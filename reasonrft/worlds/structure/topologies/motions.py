@@ -130,7 +130,7 @@ def _picture(draw: Draw, move: Motion) -> tuple[str, Figure, dict[str, Any]]:
     figure.line((tail, middle), (tip, middle))
     figure.line((tip - 0.4, middle + 0.3), (tip, middle), (tip - 0.4, middle - 0.3))
     directions = {"right": list(move.right), "up": list(move.up)}
-    if draw.chance(0.4):
+    if draw.chance(0.4) and not draw.small:
         letter = draw.choose(_LETTERS)
         _write_large(figure, letter, SIDE / 2, MOTIONS["slide"][0])
         _write_large(figure, letter, SIDE + 2 + SIDE / 2, move)
