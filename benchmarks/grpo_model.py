@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import Qwen2VLImageProcessorPil, Qwen3VLConfig, Qwen3VLProcessor
 
-from reasonrft.assets.build import END, END_OF_TEXT, IMAGE, TEMPLATE, make_tokenizer
+from reasonrft.assets.build import IMAGE, TEMPLATE, make_tokenizer, text_config
 from reasonrft.policy.processors import image_only
 
 PATCH, MERGE = 8, 2
@@ -39,24 +39,13 @@ def make_config(
     """The architecture."""
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in _IDS.items()}
     half = hidden // heads // 2
-    text = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": hidden,
-        "intermediate_size": 3 * hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-        "head_dim": hidden // heads,
-        "max_position_embeddings": 4096,
+    text = text_config(tokenizer, hidden, layers, heads) | {
+        "model_type": "qwen3_vl_text",
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 10_000.0,
             "mrope_section": [half - 2 * (half // 3), half // 3, half // 3],
         },
-        "tie_word_embeddings": True,
-        "bos_token_id": None,
-        "eos_token_id": tokenizer.convert_tokens_to_ids(END),
-        "pad_token_id": tokenizer.convert_tokens_to_ids(END_OF_TEXT),
     }
     vision = {
         "depth": depth,

@@ -118,18 +118,6 @@ def test_captions_go_on_teaching_the_eyes(row_tokens, start, tmp_path, monkeypat
     assert gradients["policy.model.model.language_model.norm.weight"].norm() > 0
 
 
-def test_checkpoints_hold_the_statistics_of_batch_norms(start):
-    policy = Policy(str(start), train_parts=("projector", "tower"))
-    policy.load()
-    eyes = EyesModule(policy)
-    checkpoint = {"state_dict": eyes.state_dict()}
-    eyes.on_save_checkpoint(checkpoint)
-    kept = checkpoint["state_dict"]
-    assert {n for n in eyes.state_dict() if "vision_tower" in n} <= kept.keys()
-    assert any(name.endswith("running_var") for name in kept)
-    assert not any("language_model" in name for name in kept)
-
-
 def _named(folder: Path):
     policy = Policy(str(folder))
     policy.load()
