@@ -52,12 +52,14 @@ def test_cells_divide_pictures_of_any_size():
     assert [cells[str(number)] for number in range(COLUMNS)] == ["left"] * 5 + ["right"] * 4
 
 
-def test_cells_of_figures_say_squares_heights_and_parts():
+def test_cells_of_figures_say_kinds_squares_heights_and_parts():
     world = make_world("perception-structure", "tiny", whole=1.0)
     problems = [world.problem("coloured", index) for index in range(40)]
     told = {problem.cot.split(".")[0]: problem for problem in problems}
     for kind in ("two grids", "bar chart", "divided triangle"):
         (cells,) = told[kind].meta["cells"]
+        # The picture's middle is a corner of this cell.
+        assert cells["31"].split()[0] == kind.replace(" ", "-")
         words = " ".join(cells.values()).split()
         caption = told[kind].cot
         if kind == "two grids":
@@ -66,7 +68,9 @@ def test_cells_of_figures_say_squares_heights_and_parts():
             assert words.count("empty") == "".join(rows).count("0")
             # Left and right grid stand side by side, row by row.
             filled = {
-                divmod(int(cell), COLUMNS) for cell, word in cells.items() if word == "filled"
+                divmod(int(cell), COLUMNS)
+                for cell, said in cells.items()
+                if said.startswith("filled")
             }
             places = {
                 (row % 4 + 1, column + (0 if row < 4 else 5))
@@ -75,6 +79,9 @@ def test_cells_of_figures_say_squares_heights_and_parts():
                 if square == "1"
             }
             assert filled == places
+            # The upper left squares of either grid.
+            assert cells["9"].split()[1:] == ["left", "row0", "column0"]
+            assert cells["14"].split()[1:] == ["right", "row0", "column0"]
         else:
             facts = re.findall(r"(\w+) = (\d+)\.", caption)
             said = {

@@ -29,6 +29,8 @@ from reasonrft.worlds.drawing.camera import Camera
 from reasonrft.worlds.drawing.scene import COLORS, Material, Point, Solid
 
 LENGTHS = {"large": 2.8, "small": 1.4}
+BULGE = 0.6
+"""Flat metal shows one spot of its surroundings, and next to no lamps: it looks like rubber."""
 MARGIN = 0.1
 """Between two vehicles' rectangles on the ground."""
 MOST_DISTRACTORS = 3
@@ -237,6 +239,7 @@ def _solid(item: Mapping[str, Any], part: Part, owner: int) -> Solid:
         material=material,
         owner=owner,
         axis=part.axis,
+        bulge=BULGE,
     )
 
 

@@ -37,6 +37,8 @@ class Solid:
     """Index of the object that it is part of."""
     axis: Axis = "z"
     """Which way a cylinder's axis points before the rotation."""
+    bulge: float = 0.0
+    """How far flat faces lean outwards towards their edges, as bent sheet does; 1 is one in two."""
 
 
 def rgb(color: str) -> Point:

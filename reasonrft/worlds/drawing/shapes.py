@@ -100,11 +100,8 @@ class Body:
         if self.solid.shape == "sphere":
             return normalized((x, y, z))
         if self.solid.shape == "cylinder":
-            return _cylinder_normal(point, self.solid.size)
-        bevel = BEVEL * min(self.solid.size)
-        sides = zip(point, self.solid.size, strict=True)
-        a, b, c = (beyond(value, half - bevel) for value, half in sides)
-        return normalized((a, b, c))
+            return _cylinder_normal(point, self.solid.size, self.solid.bulge)
+        return _box_normal(point, self.solid.size, self.solid.bulge)
 
 
 def normalized(vector: Triple) -> Triple:
@@ -173,12 +170,23 @@ def slab(origin: np.ndarray | float, ray: np.ndarray, half: float) -> Crossing:
     return middle - reach, middle + reach
 
 
-def _cylinder_normal(point: Triple, size: Point) -> Triple:
+def _box_normal(point: Triple, size: Point, bulge: float) -> Triple:
+    bevel = BEVEL * min(size)
+    lean = bulge * bevel
+    a, b, c = (
+        beyond(value, half - bevel) + value * (lean / half)
+        for value, half in zip(point, size, strict=True)
+    )
+    return normalized((a, b, c))
+
+
+def _cylinder_normal(point: Triple, size: Point, bulge: float) -> Triple:
     x, y, z = point
     bevel = RIM * min(size)
+    lean = bulge * bevel
     radius = np.sqrt(x * x + y * y) + _TINY
-    side = np.maximum(radius - (size[0] - bevel), 0) / radius
-    return normalized((x * side, y * side, beyond(z, size[2] - bevel)))
+    side = np.maximum(radius - (size[0] - bevel), 0) / radius + lean / size[0]
+    return normalized((x * side, y * side, beyond(z, size[2] - bevel) + z * (lean / size[2])))
 
 
 def beyond(value: np.ndarray, limit: float) -> np.ndarray:

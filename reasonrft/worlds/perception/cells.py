@@ -47,7 +47,7 @@ def written(
             said.append(more[box.text])
         for row in _within(box.top, box.bottom, ROWS, height):
             for column in _within(box.left, box.right, COLUMNS, width):
-                _add(cells, row, column, " ".join(said))
+                _add(cells, _number(row, column), " ".join(said))
     return cells
 
 
@@ -55,12 +55,23 @@ def held(things: Iterable[tuple[Point, str]], width: int, height: int) -> Cells:
     """The words of things that have their middle in a cell."""
     cells: Cells = {}
     for (x, y), word in things:
-        _add(cells, int(y * ROWS / height), int(x * COLUMNS / width), word)
+        _add(cells, _number(int(y * ROWS / height), int(x * COLUMNS / width)), word)
     return cells
 
 
-def _add(cells: Cells, row: int, column: int, said: str) -> None:
-    number = str(row * COLUMNS + column)
+def joined(first: Cells, second: Cells) -> Cells:
+    """The words of both."""
+    cells = dict(first)
+    for number, said in second.items():
+        _add(cells, number, said)
+    return cells
+
+
+def _number(row: int, column: int) -> str:
+    return str(row * COLUMNS + column)
+
+
+def _add(cells: Cells, number: str, said: str) -> None:
     cells[number] = f"{cells[number]} {said}" if number in cells else said
 
 

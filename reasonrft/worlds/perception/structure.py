@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from reasonrft.worlds.base import belongs, fingerprint
 from reasonrft.worlds.counting.words import grid_place
 from reasonrft.worlds.drawing.light import Effect
-from reasonrft.worlds.perception.cells import Cells, held, written
+from reasonrft.worlds.perception.cells import Cells, held, joined, written
 from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
 from reasonrft.worlds.structure.layout import Drawing, lay_out
 from reasonrft.worlds.structure.layout import Mapping as Placing
 from reasonrft.worlds.structure.options import LAYOUTS, LETTERS, listing
 from reasonrft.worlds.structure.painting import render
+from reasonrft.worlds.structure.plane import Point
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
 from reasonrft.worlds.structure.themes import DRAWN, coloured
 from reasonrft.worlds.structure.topologies import DRAWN_TOPOLOGIES, TOPOLOGIES
@@ -32,6 +33,7 @@ _KINDS = {
     "midsegment": "trapezoid",
 }
 """What topologies are called when they are looked at; others by their names."""
+_SQUARES = {"0": "empty", "1": "filled"}
 _WRITTEN = {"angle", "arc", "length"}
 """Measures whose facts stand in the drawing as labels."""
 
@@ -99,27 +101,34 @@ class StructurePerception(PerceptionWorld):
         kind = _KINDS.get(topology, topology.replace("_", " "))
         said = _Caption(kind)
         said.read(puzzle, drawing, rng)
-        cells = _cells(puzzle, drawing)
+        cells = _cells(kind, puzzle, drawing)
         return Sight((render(drawing, theme),), tuple(said.sentences), said.asks, (cells,))
 
 
-def _cells(puzzle: Puzzle, drawing: Drawing) -> Cells:
-    """Squares of grids, filled or not; numbers of parts, in the middle; labels, heights of bars."""
+def _cells(kind: str, puzzle: Puzzle, drawing: Drawing) -> Cells:
+    """In the middle what is drawn, of how many parts; elsewhere squares, and labels with bars."""
     width, height = drawing.size
+    said = [kind.replace(" ", "-")]
+    squares: list[tuple[Point, str]] = []
     if "before" in puzzle.state:
         place = Placing(puzzle.figure, width, height, drawing.margin)
-        squares = (
-            (place((left + x + 0.5, y + 0.5)), "filled" if filled == "1" else "empty")
-            for _, left, rows in _grids(puzzle.state)
-            for y, row in enumerate(reversed(rows))
-            for x, filled in enumerate(row)
-        )
-        return held(squares, width, height)
-    if not puzzle.figure.labels:
-        middle = (width / 2, height / 2)
-        return held(((middle, f"{fact.name}{fact.value}") for fact in puzzle.facts), width, height)
+        squares = [
+            (
+                place((left + x + 0.5, SIDE - y - 0.5)),
+                f"{_SQUARES[square]} {grid} row{y} column{x}",
+            )
+            for grid, left, rows in _grids(puzzle.state)
+            for y, row in enumerate(rows)
+            for x, square in enumerate(row)
+        ]
+    elif not puzzle.figure.labels:
+        said += [f"{fact.name}{fact.value}" for fact in puzzle.facts]
+    middle = ((width / 2, height / 2), " ".join(said))
     bars = puzzle.facts if "ticks" in puzzle.state else ()
-    return written(drawing.boxes, width, height, {bar.name: f"high{bar.value}" for bar in bars})
+    heights = {bar.name: f"high{bar.value}" for bar in bars}
+    return joined(
+        held([middle, *squares], width, height), written(drawing.boxes, width, height, heights)
+    )
 
 
 def _grids(state: Mapping[str, Any]) -> Iterator[tuple[str, float, list[str]]]:

@@ -15,6 +15,7 @@ from reasonrft.worlds.drawing.camera import (
 )
 from reasonrft.worlds.drawing.renderer import draw, visible_pixels
 from reasonrft.worlds.drawing.scene import COLORS, Solid, rgb
+from reasonrft.worlds.drawing.shapes import Body
 
 BALL = Solid("sphere", (0, 0, 0.7), (0.7, 0.7, 0.7), color="red")
 
@@ -175,3 +176,18 @@ PINNED = {
 def test_pixels_are_the_same_on_every_machine(ground) -> None:
     pixels = draw(scene(3), CLEVR, CLEVR_LAMPS, 120, 80, 2, ground).pixels
     assert hashlib.sha256(pixels.tobytes()).hexdigest()[:16] == PINNED[ground]
+
+
+def test_bulging_faces_are_straight_in_the_middle_and_lean_outwards() -> None:
+    up = np.float32(0.5)
+    for shape in ("box", "cylinder"):
+        size = (0.4, 0.4, 0.5)
+        flat, bent = (Body(Solid(shape, (0, 0, 0.5), size, bulge=bulge)) for bulge in (0, 0.6))
+        middle = (np.float32(0), np.float32(0), up)
+        assert flat.normal(middle) == pytest.approx((0, 0, 1))
+        assert bent.normal(middle) == pytest.approx((0, 0, 1))
+        aside = (np.float32(0.3), np.float32(0), up)
+        assert flat.normal(aside) == pytest.approx((0, 0, 1))
+        # Of 1 + 0.6 upwards, three quarters of 0.6 lean aside.
+        x, y, z = bent.normal(aside)
+        assert x / z == pytest.approx(0.45 / 1.6, rel=1e-5) and y == 0
