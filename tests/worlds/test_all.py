@@ -45,7 +45,7 @@ def test_another_process_draws_the_same():
 
 PINS = {
     ("counting", "id", 0): "75de9e8e56ee8c7e",
-    ("counting", "ood-domain", 0): "4ac5f8fb09a20a5f",
+    ("counting", "ood-domain", 0): "fdaee4907b678b11",
     ("structure", "id", 0): "d195c9c7100cfe0f",
     ("structure", "ood", 0): "4c05519689a7e6d2",
     ("transformation", "ood-left", 0): "3e7c433469107969",
