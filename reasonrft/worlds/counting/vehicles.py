@@ -30,7 +30,7 @@ from reasonrft.worlds.drawing.scene import COLORS, Material, Point, Solid
 
 LENGTHS = {"large": 2.8, "small": 1.4}
 BULGE = 0.6
-"""Flat metal shows one spot of its surroundings, and next to no lamps: it looks like rubber."""
+"""Of all faces: in flat ones metal mirrors one spot, and seldom a lamp, which looks like rubber."""
 MARGIN = 0.1
 """Between two vehicles' rectangles on the ground."""
 MOST_DISTRACTORS = 3

@@ -172,21 +172,22 @@ def slab(origin: np.ndarray | float, ray: np.ndarray, half: float) -> Crossing:
 
 def _box_normal(point: Triple, size: Point, bulge: float) -> Triple:
     bevel = BEVEL * min(size)
-    lean = bulge * bevel
-    a, b, c = (
-        beyond(value, half - bevel) + value * (lean / half)
-        for value, half in zip(point, size, strict=True)
-    )
+    sides = zip(point, size, strict=True)
+    a, b, c = (_leaning(value, half, bevel, bulge) for value, half in sides)
     return normalized((a, b, c))
 
 
 def _cylinder_normal(point: Triple, size: Point, bulge: float) -> Triple:
     x, y, z = point
     bevel = RIM * min(size)
-    lean = bulge * bevel
     radius = np.sqrt(x * x + y * y) + _TINY
-    side = np.maximum(radius - (size[0] - bevel), 0) / radius + lean / size[0]
-    return normalized((x * side, y * side, beyond(z, size[2] - bevel) + z * (lean / size[2])))
+    side = np.maximum(radius - (size[0] - bevel), 0) / radius + bulge * bevel / size[0]
+    return normalized((x * side, y * side, _leaning(z, size[2], bevel, bulge)))
+
+
+def _leaning(value: np.ndarray, half: float, bevel: float, bulge: float) -> np.ndarray:
+    """How far out the normal points along an axis, beside the bevel's full length at the end."""
+    return beyond(value, half - bevel) + value * (bulge * bevel / half)
 
 
 def beyond(value: np.ndarray, limit: float) -> np.ndarray:

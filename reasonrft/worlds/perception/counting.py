@@ -21,12 +21,15 @@ from reasonrft.worlds.counting.words import (
     plain_plural,
     plural_phrase,
 )
-from reasonrft.worlds.counting.world import make_domains
+from reasonrft.worlds.counting.world import CountingWorld, make_domains
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
 from reasonrft.worlds.perception.cells import Cells, owned
-from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
+from reasonrft.worlds.perception.world import TINY_PHOTOS, Ask, PerceptionWorld, Sight
 
+_TINY = CountingWorld.presets["tiny"]
+_SHARED = ("width", "height", "objects", "clear", "distractors", "distance")
+"""Knobs of the task's world: the scenes must look alike."""
 MOST_VEHICLES = 7
 """More of them find no room."""
 
@@ -49,17 +52,7 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {
-            "width": 144,
-            "height": 96,
-            "objects": (3, 6),
-            "light": PHOTOGRAPHED,
-            "plain": 0.7,
-            "antialias": (1, 1, 1, 2),
-            "clear": 0.15,
-            "distractors": 0,
-            "distance": 0.75,
-        }
+        "tiny": {knob: _TINY[knob] for knob in _SHARED} | TINY_PHOTOS,
     }
 
     def __init__(

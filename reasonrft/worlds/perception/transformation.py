@@ -14,13 +14,16 @@ from reasonrft.worlds.base import belongs
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.renderer import Picture
 from reasonrft.worlds.perception.cells import owned
-from reasonrft.worlds.perception.world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
+from reasonrft.worlds.perception.world import TINY_PHOTOS, Ask, PerceptionWorld, Sight
 from reasonrft.worlds.transformation.chains import SEEN, cell, name_of
 from reasonrft.worlds.transformation.records import scene_mark
 from reasonrft.worlds.transformation.scenes import Shot, draw_scene
 from reasonrft.worlds.transformation.states import draw_state
-from reasonrft.worlds.transformation.world import checked_clear
+from reasonrft.worlds.transformation.world import TransformationWorld, checked_clear
 
+_TINY = TransformationWorld.presets["tiny"]
+_SHARED = ("width", "height", "clear")
+"""Knobs of the task's world: the scenes must look alike."""
 LISTED = 0.25
 """Share of problems that list the first picture's objects; a task's own prompts are long."""
 
@@ -40,15 +43,7 @@ class TransformationPerception(PerceptionWorld):
     splits = ("train", "val", *looks)
     separator, stop = "\n", ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {
-            "width": 128,
-            "height": 96,
-            "visible": (2, 5),
-            "light": PHOTOGRAPHED,
-            "plain": 0.7,
-            "antialias": (1, 1, 1, 2),
-            "clear": 0.25,
-        }
+        "tiny": {knob: _TINY[knob] for knob in _SHARED} | TINY_PHOTOS | {"visible": (2, 5)},
     }
 
     def __init__(

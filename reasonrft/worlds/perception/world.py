@@ -24,6 +24,12 @@ PHOTOGRAPHED: tuple[Mapping[str, Any], ...] = (
     {"class_path": "Compression", "init_args": {"quality": (50, 95)}},
 )
 """What takes drawings closer to photographs."""
+TINY_PHOTOS: dict[str, Any] = {
+    "light": PHOTOGRAPHED,
+    "plain": 0.7,
+    "antialias": (1, 1, 1, 2),
+}
+"""How pictures of solids are taken in the presets "tiny"."""
 
 
 @dataclass(frozen=True, slots=True)
