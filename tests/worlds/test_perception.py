@@ -51,6 +51,14 @@ def test_training_shows_every_look_and_tests_show_one(task):
         assert {problem.meta["look"] for problem in drawn(task, look, 3)} == {look}
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_training_may_show_some_looks_only(task):
+    *_, last = make_world(f"perception-{task}", "tiny").looks
+    assert {problem.meta["look"] for problem in drawn(task, "train", 4, mixed=[last])} == {last}
+    with pytest.raises(ValueError, match=f"mixed must be looks of perception-{task}: "):
+        drawn(task, "train", 1, mixed=["behind"])
+
+
 def test_questions_of_the_tasks_are_never_asked():
     words = re.compile(r"Subtract|Add |are left|How many (?!parts|levels)|in all|together|measure")
     for task in TASKS:

@@ -69,6 +69,7 @@ class CountingPerception(PerceptionWorld):
         clear: float = 0.0,
         distractors: int = MOST_DISTRACTORS,
         distance: float = 1.0,
+        mixed: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -84,8 +85,9 @@ class CountingPerception(PerceptionWorld):
             clear: Share of a grid cell's side that objects' middles keep from its borders.
             distractors: Most parts of a vehicle that have another colour.
             distance: From where vehicles are seen, in distances of CLEVR's camera.
+            mixed: Looks that train and val mix; all if none is named.
         """
-        super().__init__(seed, light, plain, whole)
+        super().__init__(seed, light, plain, whole, mixed)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
         self.told = told
         self.domains = make_domains(clear, distractors, distance)

@@ -67,6 +67,7 @@ class StructurePerception(PerceptionWorld):
         light: Sequence[Effect] = (),
         plain: float = 0.2,
         whole: float = 0.8,
+        mixed: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -79,8 +80,9 @@ class StructurePerception(PerceptionWorld):
             light: What befalls the light of pictures in train and val, in this order.
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+            mixed: Looks that train and val mix; all if none is named.
         """
-        super().__init__(seed, light, plain, whole)
+        super().__init__(seed, light, plain, whole, mixed)
         # The task's world refuses what cannot be drawn.
         StructureWorld(seed, width, height, topologies, ood_topologies)
         self.width, self.height, self.small = width, height, small

@@ -57,6 +57,7 @@ class TransformationPerception(PerceptionWorld):
         plain: float = 0.2,
         whole: float = 0.8,
         clear: float = 0.0,
+        mixed: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -69,8 +70,9 @@ class TransformationPerception(PerceptionWorld):
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
             clear: Share of a cell's side that objects keep from the borders of rows and columns.
+            mixed: Looks that train and val mix; all if none is named.
         """
-        super().__init__(seed, light, plain, whole)
+        super().__init__(seed, light, plain, whole, mixed)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
         self.visible, self.clear = visible, checked_clear(clear)
         if not 1 <= visible[0] <= visible[1] <= 10:

@@ -70,16 +70,26 @@ class PerceptionWorld(World):
     separator: ClassVar[str] = " "
     stop: ClassVar[str] = "."
 
-    def __init__(self, seed: int, light: Sequence[Effect], plain: float, whole: float) -> None:
+    def __init__(
+        self,
+        seed: int,
+        light: Sequence[Effect],
+        plain: float,
+        whole: float,
+        mixed: Sequence[str] = (),
+    ) -> None:
         super().__init__(seed)
+        self.mixed = tuple(mixed) or self.looks
         self.light, self.plain, self.whole = tuple(light), plain, whole
         self.often: Mapping[str, int] = {}
         """Kinds of questions that come up more often than others, and how many times as often."""
         if not (0 <= plain <= 1 and 0 <= whole <= 1):
             raise ValueError("plain and whole are shares, from 0 to 1")
+        if not set(self.mixed) <= set(self.looks):
+            raise ValueError(f"mixed must be looks of {self.task}: {', '.join(self.looks)}")
 
     def problem(self, split: str, index: int) -> Problem:
-        look = split if split in self.looks else self.looks[index % len(self.looks)]
+        look = split if split in self.looks else self.mixed[index % len(self.mixed)]
         for rng in self.attempts(split, index):
             sight = self.see(rng, look, split)
             if sight is not None:
