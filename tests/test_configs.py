@@ -13,7 +13,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TASKS = ("counting", "structure", "transformation")
-TINY = tuple(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.glob("tiny/*.yaml"))
 ELSEWHERE = {"endpoint.yaml"}
 """Run by tests/modules/test_endpoint.py."""
 
@@ -29,6 +28,13 @@ PAPER += [
     ("sft.yaml", "ans_sft.yaml", "paper/sft.yaml", "paper/counting.yaml"),
     ("sft.yaml", "paper/sft.yaml", "paper/counting.yaml", "paper/7b.yaml", "paper/qlora.yaml"),
     ("grpo.yaml", "paper/grpo.yaml", "paper/counting.yaml", "paper/qlora.yaml"),
+]
+
+TINY = [
+    ("tiny/perception.yaml", "tiny/eyes.yaml"),
+    ("tiny/words.yaml",),
+    ("tiny/perception.yaml", "tiny/pretrain.yaml"),
+    ("sft.yaml", "tiny/stage1.yaml"),
 ]
 
 
@@ -90,18 +96,23 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
     run("fit", configs, options | brief(configs))
 
 
-@pytest.mark.parametrize("config", TINY)
-def test_a_config_of_the_tiny_model_trains(config, small, tmp_path, monkeypatch):
+@pytest.mark.parametrize("configs", TINY, ids="+".join)
+def test_a_config_of_the_tiny_model_trains(configs, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 1)
-    told = yaml.safe_load((CONFIGS / config).read_text())
-    configs = (config,) if "class_path" in told["model"] else ("sft.yaml", config)
     sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}
     options = {key: value for key, value in small.items() if not key.startswith("data.source.")}
-    mixed = told["data"]["init_args"]["source"]["init_args"].get("sources", ())
-    for place in [f"data.source.sources.{name}.init_args" for name in mixed] or ["data.source"]:
+    for place in source_places(configs):
         options |= {f"{place}.{name}": value for name, value in sizes.items()}
     run("fit", configs, options | {"data.workers": 0, "policy": "tiny"})
+
+
+def source_places(configs: tuple[str, ...]) -> list[str]:
+    """Where a run of these configs says how many problems there are of each of its sources."""
+    told = [yaml.safe_load((CONFIGS / name).read_text()) for name in configs]
+    (*_, source) = [own for one in told if (own := one["data"]["init_args"].get("source"))]
+    mixed = source["init_args"].get("sources", ())
+    return [f"data.source.sources.{name}.init_args" for name in mixed] or ["data.source"]
 
 
 def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
@@ -113,4 +124,4 @@ def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
 
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
-    assert there == {name for configs in FIT + PAPER for name in configs} | {*TINY} | ELSEWHERE
+    assert there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE
