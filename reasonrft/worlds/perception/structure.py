@@ -21,6 +21,8 @@ from reasonrft.worlds.structure.topologies.shapes import DIRECTIONS, SIDE
 from reasonrft.worlds.structure.world import StructureWorld
 
 _TINY = StructureWorld.presets["tiny"]
+_SHARED = ("width", "height", "topologies", "ood_topologies", "small")
+"""Knobs of the task's world: the figures must look alike."""
 _KINDS = {
     "triangle_sum": "triangle",
     "exterior_angle": "extended triangle",
@@ -45,15 +47,7 @@ class StructurePerception(PerceptionWorld):
     looks = ("coloured", "drawn")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {
-            "width": 144,
-            "height": 96,
-            "topologies": _TINY["topologies"],
-            "ood_topologies": _TINY["ood_topologies"],
-            "small": True,
-            "light": PHOTOGRAPHED,
-            "plain": 0.6,
-        }
+        "tiny": {knob: _TINY[knob] for knob in _SHARED} | {"light": PHOTOGRAPHED, "plain": 0.6},
     }
 
     def __init__(

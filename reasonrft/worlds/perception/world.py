@@ -76,7 +76,7 @@ class PerceptionWorld(World):
         light: Sequence[Effect],
         plain: float,
         whole: float,
-        mixed: Sequence[str] = (),
+        mixed: Sequence[str],
     ) -> None:
         super().__init__(seed)
         self.mixed = tuple(mixed) or self.looks
