@@ -148,6 +148,15 @@ def test_pictures_of_one_problem_show_states_that_cannot_be_compared():
         assert before and after and before != after
 
 
+def test_problems_may_all_list_objects_or_none():
+    all_listed = drawn("transformation", "train", 12, listed=1.0, whole=1.0)
+    assert all(re.match(r"first\n0 \w+ \w+ \w+ \w+ r\d c\d\n", one.cot) for one in all_listed)
+    none_listed = drawn("transformation", "train", 12, listed=0.0, whole=1.0)
+    assert all(re.match(r"first\nr\d c\d ", one.cot) for one in none_listed)
+    with pytest.raises(ValueError, match="listed is a share"):
+        drawn("transformation", "train", 1, listed=2.0)
+
+
 def test_calls_are_about_the_first_picture():
     calls = [one for one in drawn("transformation", "train", 150) if one.task == "transformation"]
     assert {one.answer.partition("(")[0] for one in calls} >= {"change_position", "change_color"}

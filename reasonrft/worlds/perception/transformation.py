@@ -24,9 +24,6 @@ from reasonrft.worlds.transformation.world import TransformationWorld, checked_c
 _TINY = TransformationWorld.presets["tiny"]
 _SHARED = ("width", "height", "clear")
 """Knobs of the task's world: the scenes must look alike."""
-LISTED = 0.25
-"""Share of problems that list the first picture's objects; a task's own prompts are long."""
-
 _DIRECTIONS = (
     ("front_left", "front", "front_right"),
     ("left", "", "right"),
@@ -57,6 +54,7 @@ class TransformationPerception(PerceptionWorld):
         plain: float = 0.2,
         whole: float = 0.8,
         clear: float = 0.0,
+        listed: float = 0.25,
         mixed: Sequence[str] = (),
     ) -> None:
         """
@@ -70,13 +68,16 @@ class TransformationPerception(PerceptionWorld):
             plain: Share of pictures in train and val that are left as they were drawn.
             whole: Share of thoughts that tell all of the pictures, not just what was asked for.
             clear: Share of a cell's side that objects keep from the borders of rows and columns.
+            listed: Share of problems that list the first picture's objects, as the task's own do.
             mixed: Looks that train and val mix; all if none is named.
         """
         super().__init__(seed, light, plain, whole, mixed)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
-        self.visible, self.clear = visible, checked_clear(clear)
+        self.visible, self.clear, self.listed = visible, checked_clear(clear), listed
         if not 1 <= visible[0] <= visible[1] <= 10:
             raise ValueError("visible must be two numbers from 1 to 10, the smaller one first")
+        if not 0 <= listed <= 1:
+            raise ValueError("listed is a share, from 0 to 1")
 
     def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
         states = [draw_state(rng, rng.randint(*self.visible), 0, self.clear) for _ in range(2)]
@@ -88,7 +89,7 @@ class TransformationPerception(PerceptionWorld):
         if not all(shot.shows_all() for shot in shots):
             return None
         pictures = [self._draw(shot, split, rng) for shot in shots]
-        listed = rng.random() < LISTED
+        listed = rng.random() < self.listed
         before, after = _scanned(first), _scanned(second)
         if listed:
             begin = [f"{i} {name_of(item)} {_place(item)}" for i, item in enumerate(first)]
