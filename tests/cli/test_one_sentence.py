@@ -1,8 +1,8 @@
 import pytest
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
-import reasonrft.training  # noqa: F401  gives classes their short names
-from reasonrft.parser import OneSentenceParser
+import reasonrft.cli.training_cli  # noqa: F401  gives classes their short names
+from reasonrft.cli.one_sentence import OneSentenceParser
 
 
 def say(capsys, *args: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from reasonrft import __version__
 from reasonrft.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_help_answers_without_torch():

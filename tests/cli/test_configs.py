@@ -11,7 +11,7 @@ from reasonrft.worlds import make_world
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TASKS = ("counting", "structure", "transformation")
 ELSEWHERE = {"endpoint.yaml"}
 """Run by tests/modules/test_endpoint.py."""

@@ -15,8 +15,8 @@ import reasonrft.datamodules
 import reasonrft.modules
 import reasonrft.rewards
 import reasonrft.tasks  # noqa: F401
+from reasonrft.cli.one_sentence import OneSentenceParser
 from reasonrft.errors import BadInput
-from reasonrft.parser import OneSentenceParser
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)

@@ -48,12 +48,12 @@ trainer:
   enable_model_summary: false
   enable_checkpointing: false
 model:
-  class_path: tests.test_training.Line
+  class_path: tests.cli.test_training_cli.Line
   init_args:
     rate: 0.5
     name: run-${seed_everything}
 data:
-  class_path: tests.test_training.Ones
+  class_path: tests.cli.test_training_cli.Ones
 """
 
 

@@ -45,12 +45,12 @@ def main(args: Sequence[str] | None = None) -> None:
     elif command == "--version":
         print(__version__)
     elif command in TRAINING:
-        from reasonrft.training import run
+        from reasonrft.cli.training_cli import run
 
         # Lightning reads the command line itself, and starts more processes with it.
         run(None if args is None else arguments)
     elif command in ("data", "score"):
-        from reasonrft.commands import run_data, run_score
+        from reasonrft.cli.data_commands import run_data, run_score
 
         code = run_data(arguments[1:]) if command == "data" else run_score(arguments[1:])
         if code:
