@@ -1,5 +1,6 @@
 """What watches a run and writes down what it sees."""
 
+from reasonrft.callbacks.best_checkpoint import BestCheckpoint
 from reasonrft.callbacks.curves import CurvesPicture
 from reasonrft.callbacks.export import ExportPolicy
 from reasonrft.callbacks.gallery import SampleGallery
@@ -9,6 +10,7 @@ from reasonrft.callbacks.reasoning import ReasoningMonitor
 
 __all__ = [
     "BeforeAndAfter",
+    "BestCheckpoint",
     "CurvesPicture",
     "ExportPolicy",
     "HostMemory",

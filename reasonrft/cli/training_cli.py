@@ -1,11 +1,14 @@
 """The training commands, on LightningCLI."""
 
 import sys
-import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from jsonargparse import set_parsing_settings
-from lightning.pytorch import LightningDataModule, LightningModule
+from jsonargparse._actions import _ActionPrintConfig
+from jsonargparse._common import parser_context
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -15,43 +18,77 @@ import reasonrft.datamodules
 import reasonrft.modules
 import reasonrft.rewards
 import reasonrft.tasks  # noqa: F401
+from reasonrft.cli.config_files import config_names, with_config_paths
+from reasonrft.cli.fit_summary import FitSummary
+from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.one_sentence import OneSentenceParser
+from reasonrft.cli.problem_options import joined_flags, use_own_problems
+from reasonrft.cli.quiet import silence
+from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
+from reasonrft.cli.run_folder import locked
 from reasonrft.errors import BadInput
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 
-NOISE = (
-    # Lightning's, about a call of its own.
-    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
-    # Checkpoints of stage 2 are meant to hold the weights after the step.
-    "Using ModelCheckpoint with manual optimization",
-    # So they are: problems are frozen, and the policy moves what it joins.
-    "You have overridden `transfer_batch_to_device` in both",
-    # A tower with batch norms that is not trained stands still.
-    r"Found \d+ module\(s\) in eval mode at the start of training",
-)
-"""How warnings begin that nobody can do anything about."""
+Names = list[str] | str | None
 
 
 class ReasonRFTCLI(LightningCLI):
-    """LightningCLI whose one source of truth is the configuration."""
+    """LightningCLI whose one source of truth is the configuration, completed by defaults."""
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(self.trainer_class, "trainer")
+        parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
+        parser.add_lightning_class_args(LightningModule, "model", subclass_mode=True)
+        # Not required: --problems makes one.
+        parser.add_lightning_class_args(
+            LightningDataModule, "data", subclass_mode=True, required=False
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--policy", type=str | None, help="Starting model, as ${policy}.")
-        parser.add_argument("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+        add = parser.add_argument
+        add("--policy", type=str | None, help="Starting model, as ${policy}.")
+        add("--problems", type=Names, help="Problems of your own to train on; repeatable.")
+        add("--test_problems", type=Names, help="Problems of your own to test on; repeatable.")
+        add("--name", type=str | None, help="Name of the run: it writes to outputs/NAME/TASK.")
+        add("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse what was given, as it was given; then all, with what complete() adds to it."""
+        args = joined_flags(with_config_paths(sys.argv[1:] if args is None else args))
+        with parser_context(lenient_check=True), _ActionPrintConfig.skip_print_config():
+            given = parser.parse_args(args, defaults=False).as_dict()
+        command = given["subcommand"]
+        chosen = given[command] = given.get(command) or {}
+        chosen.pop("config", None)
+        use_own_problems(chosen)
+        complete(chosen, command, config_names(args))
+        self.config = parser.parse_object(given)
 
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            raise BadInput(f"trainer: {' '.join(str(error).split())}") from error
+
+    def fit(self, **options: Any) -> None:
+        """Train, while no other run may train into the same folder."""
+        self.trainer.callbacks.insert(0, FitSummary())  # type: ignore[attr-defined]
+        with locked(Path(self.trainer.default_root_dir)):
+            self.trainer.fit(**options)
+
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:
     """Run a training command; bad input is one sentence and exit code 1."""
-    for beginning in NOISE:
-        warnings.filterwarnings("ignore", message=beginning)
+    silence()
     try:
-        return _run(args)
-    except (BadInput, MisconfigurationException) as error:
+        with ended_by_signals():
+            return _run(args)
+    except (BadInput, MisconfigurationException, OSError) as error:
         print(f"reasonrft: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 

@@ -49,7 +49,9 @@ def small(family_folder, tmp_path_factory) -> dict[str, object]:
         "data.source.test": 1,
         "data.source.workers": 1,
         "model.answer_tokens": 2,
-        "trainer.fast_dev_run": 1,
+        "trainer.max_steps": 1,
+        "trainer.limit_val_batches": 1,
+        "trainer.val_check_interval": 1,
         "trainer.enable_progress_bar": "false",
     }
 
@@ -117,7 +119,7 @@ def source_places(configs: tuple[str, ...]) -> list[str]:
 
 def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    run("test", ("sft.yaml",), small | {"trainer.fast_dev_run": "false"})
+    run("test", ("sft.yaml",), small)
     assert "OOD-operation" in capsys.readouterr().out
     assert len(list(tmp_path.glob("outputs/sft/counting/evaluation/*/summary.json"))) == 1
 
