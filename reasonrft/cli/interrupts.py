@@ -50,7 +50,7 @@ def _interrupt(number: int, frame: Any) -> None:
 def leave(number: int) -> NoReturn:
     """End the process at once: an ordinary exit waits for all threads."""
     name = signal.Signals(number).name
-    print(f"reasonrft: ended by {name}; --ckpt_path last goes on from here", file=sys.stderr)
+    print(f"reasonrft: ended by {name}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(128 + number)

@@ -16,6 +16,9 @@ from reasonrft.errors import BadInput
 _KEY = re.compile(r'Parser key "([^"]+)":? *')
 _CLASS = re.compile(r"Problem with given class_path '([^']+)': *")
 _CALLABLE = re.compile(r"Type .* expects a function or a callable class: (.*?)\.? Got value: (.*)")
+_KEY_OF_CALLABLE = re.compile(
+    r"Type .* expects a function or a callable class: Parser key \"([^\"]+)\":$"
+)
 _PART_OF_CALLABLE = re.compile(r"class_path='([^']+)'")
 _GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
 _UNKNOWN = (
@@ -25,7 +28,7 @@ _UNKNOWN = (
 )
 _NO_CLASS = re.compile(r"module '([^']+)' has no attribute '([^']+)'")
 _NO_NAME = re.compile(r"Expected a dot import path string: (\S+)")
-_EXPECTED = re.compile(r"^\s*- Expected an? (.+?)\.?$", re.MULTILINE)
+_EXPECTED = re.compile(r"^\s*- Expected an? ((?:<class|typing).+?)\.?$", re.MULTILINE)
 _PATH = re.compile(r"Expected a path but (?!\S+\.(ya?ml|json) )")
 _NOISE = ("Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'None")
 _LONGEST = 400
@@ -78,6 +81,9 @@ def one_sentence(message: str, known: Sequence[str] = ()) -> str:
             owner, line = "", line[found.end() :]
         if found := _CLASS.match(line):
             owner, line = found[1], line[found.end() :]
+        if found := _KEY_OF_CALLABLE.match(line):
+            keys.append(found[1])
+            owner, line = "", ""
         if found := _CALLABLE.match(line):
             line, part = found[1], _PART_OF_CALLABLE.search(found[2])
             owner = part[1] if part else ""

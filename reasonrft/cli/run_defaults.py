@@ -26,6 +26,7 @@ from reasonrft.cli.run_folder import default_folder
 from reasonrft.datamodules import TaskDataModule
 from reasonrft.errors import BadInput
 from reasonrft.modules import EndpointModule, GRPOModule, ReasoningModule
+from reasonrft.modules.evaluation import EvaluatedModule
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     # The datamodule's own order keeps its place in checkpoints, and knows of processes.
@@ -48,12 +49,16 @@ def complete(given: dict[str, Any], command: str, configs: Sequence[str]) -> Non
         command: fit, validate, test or predict.
         configs: Names of the configuration's files.
     """
+    _check_parts(given)
     trainer = given["trainer"] = given.get("trainer") or {}
+    if isinstance(strategy := trainer.get("strategy"), str) and _is_class(strategy):
+        trainer["strategy"] = {"class_path": strategy}
     if not trainer.get("default_root_dir"):
         trainer["default_root_dir"] = default_folder(given, command, configs)
     _share_seed(given)
     _share_policy(given)
     _check_rate(given)
+    _check_precision(given)
     if trainer.get("logger") in (None, True):
         trainer["logger"] = loggers(trainer["default_root_dir"])
     trainer["callbacks"] = callbacks(given)
@@ -66,6 +71,22 @@ def complete(given: dict[str, Any], command: str, configs: Sequence[str]) -> Non
             "trainer.use_distributed_sampler must be false: the datamodule orders its problems "
             "itself, over all processes"
         )
+
+
+def _check_parts(given: Mapping[str, Any]) -> None:
+    """A model and data are there, which the parser itself would call required keys."""
+    if not given.get("model"):
+        raise BadInput("there is no model: give a config that names one, as --config grpo.yaml")
+    if not given.get("data") and issubclass(_module_of(given), EvaluatedModule):
+        raise BadInput(
+            "there are no problems: give --problems FILE, or a config that has data, as "
+            "--config data/counting.yaml"
+        )
+
+
+def _is_class(strategy: str) -> bool:
+    """Whether a strategy is named by its class, and not by its short name such as ddp."""
+    return "." in strategy or strategy.endswith("Strategy")
 
 
 def _module_of(given: Mapping[str, Any]) -> type:
@@ -117,6 +138,26 @@ def _check_rate(given: Mapping[str, Any]) -> None:
         return  # an interpolation, or something that the parser refuses
     if not math.isfinite(value) or value < 0:
         raise BadInput(f"model.optimizer.lr is {rate}: use a finite number that is not negative")
+
+
+def _check_precision(given: Mapping[str, Any]) -> None:
+    """What can be trained at all: some part, and 16-bit weights in 16-bit arithmetic."""
+    if not issubclass(_module_of(given), ReasoningModule):
+        return
+    policy = given["model"]["init_args"]["policy"]
+    if not isinstance(policy, dict):
+        return
+    own = policy if "class_path" not in policy else _arguments(policy)
+    if own.get("train_parts") == []:
+        raise BadInput(
+            "model.policy.train_parts is empty: name at least one of language, projector, tower"
+        )
+    mixed = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}.get(own.get("dtype", ""))
+    if mixed and given["trainer"].get("precision") not in ("bf16-mixed", "16-mixed"):
+        raise BadInput(
+            f"model.policy.dtype {own['dtype']} needs trainer.precision {mixed}: images and what "
+            "is trained are in float32"
+        )
 
 
 def _arguments(config: dict[str, Any]) -> dict[str, Any]:
@@ -179,10 +220,11 @@ def _standard(given: Mapping[str, Any]) -> list[Configured]:
 
 
 def _has_bar(trainer: Mapping[str, Any]) -> bool:
-    """Whether the user has chosen a progress bar: there can only be one."""
+    """Whether the user has chosen another progress bar: there can only be one."""
     own = trainer.get("callbacks") or []
     classes = [class_of(callback) for callback in (own if isinstance(own, list) else [own])]
-    return any(cls is not None and issubclass(cls, ProgressBar) for cls in classes)
+    others = [cls for cls in classes if cls is not None and cls is not TQDMProgressBar]
+    return any(issubclass(cls, ProgressBar) for cls in others)
 
 
 def _checkpoints(given: Mapping[str, Any]) -> list[Configured]:

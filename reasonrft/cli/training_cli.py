@@ -25,7 +25,7 @@ from reasonrft.cli.one_sentence import OneSentenceParser
 from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
-from reasonrft.cli.run_folder import locked
+from reasonrft.cli.run_folder import check_last_checkpoint, locked
 from reasonrft.errors import BadInput
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
@@ -65,6 +65,11 @@ class ReasonRFTCLI(LightningCLI):
         use_own_problems(chosen)
         complete(chosen, command, config_names(args))
         self.config = parser.parse_object(given)
+
+    def after_instantiate_classes(self) -> None:
+        if self._get(self.config, "ckpt_path") == "last":
+            root = Path(self.trainer.default_root_dir)
+            check_last_checkpoint(self.trainer.callbacks, root)  # type: ignore[attr-defined]
 
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""

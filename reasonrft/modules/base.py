@@ -55,7 +55,7 @@ class ReasoningModule(EvaluatedModule):
         if self.trainer.precision in ("bf16-true", "16-true"):
             raise BadInput(
                 f"precision {self.trainer.precision} converts batches, and prompts are none of "
-                "numbers alone: use bf16-mixed, or policy.dtype: bfloat16"
+                "numbers alone: use bf16-mixed"
             )
 
     def configure_model(self) -> None:
