@@ -15,8 +15,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
 import reasonrft.datamodules
+import reasonrft.losses
 import reasonrft.modules
 import reasonrft.rewards
+import reasonrft.rollout
 import reasonrft.tasks  # noqa: F401
 from reasonrft.cli.config_files import config_names, with_config_paths
 from reasonrft.cli.fit_summary import FitSummary
