@@ -1,4 +1,4 @@
-"""`python -m reasonrft`: training on LightningCLI, data and scores on plain functions.
+"""`python -m reasonrft`: training on LightningCLI, the other commands on plain functions.
 
 Torch and Lightning are imported only where something is trained.
 """
@@ -20,10 +20,12 @@ usage: reasonrft COMMAND [options]
 
 Reinforcement fine-tuning for visual reasoning (Reason-RFT), version {__version__}.
 
-training, on LightningCLI (--config FILE, repeatable; later files and options win):
+training, on LightningCLI (--config FILE, repeatable; later files and options win;
+--problems FILE, to train on problems of your own):
 {{training}}
 
-data and scores:
+other commands:
+  ask       ask a model about images, in the terminal
   data      validate, preview, convert or build a data set
   score     judge completions with a reward, a scorer or a task of your own
 
@@ -53,9 +55,17 @@ def main(args: Sequence[str] | None = None) -> None:
         from reasonrft.cli.data_commands import run_data, run_score
 
         code = run_data(arguments[1:]) if command == "data" else run_score(arguments[1:])
-        if code:
-            raise SystemExit(code)
+        _leave(code)
+    elif command == "ask":
+        from reasonrft.cli.ask_command import run_ask
+
+        _leave(run_ask(arguments[1:]))
     else:
-        commands = ", ".join([*TRAINING, "data", "score"])
+        commands = ", ".join([*TRAINING, "ask", "data", "score"])
         print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise SystemExit(code)

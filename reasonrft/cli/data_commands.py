@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import docstring_parser
 from jsonargparse import ArgumentParser
 
+from reasonrft.cli.exit_codes import exit_code
 from reasonrft.errors import BadInput
 from reasonrft.rewards import Reward
 from reasonrft.scoring import class_for, score_file
@@ -30,7 +31,7 @@ def run_data(args: Sequence[str]) -> int:
     for name, function in functions.items():
         commands.add_subcommand(name, _parser_of(function), help=_summary(function))
     chosen = parser.parse_args(list(args))
-    return _report(functions[chosen.command], **chosen[chosen.command].as_dict())
+    return exit_code(functions[chosen.command], **chosen[chosen.command].as_dict())
 
 
 def _parser_of(function: Callable[..., int]) -> ArgumentParser:
@@ -74,7 +75,7 @@ def run_score(args: Sequence[str]) -> int:
         print(f"reasonrft: {error}", file=sys.stderr)
         return 2
     reward = parser.instantiate(chosen)["with"]
-    return _report(_score, chosen.file, reward, chosen.task, chosen.output, chosen.json)
+    return exit_code(_score, chosen.file, reward, chosen.task, chosen.output, chosen.json)
 
 
 def _spelt_out(args: list[str]) -> list[str]:
@@ -94,12 +95,3 @@ def _score(file: str, reward: Reward, task: str | None, output: str | None, as_j
     else:
         print(f"{count} rows, mean {mean:.4f}")
     return 0
-
-
-def _report(command: Callable[..., int], *args: Any, **options: Any) -> int:
-    """Bad input is one sentence and exit code 1, not a traceback."""
-    try:
-        return command(*args, **options)
-    except (BadInput, OSError) as error:
-        print(f"reasonrft: {error}", file=sys.stderr)
-        return 1
