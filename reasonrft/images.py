@@ -1,4 +1,4 @@
-"""Opening pictures that somebody else made: late, within limits, always RGB."""
+"""Opening images that somebody else made: late, within limits, always RGB."""
 
 import io
 import struct
@@ -19,21 +19,21 @@ _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zli
 
 
 class ImageFault(ValueError):
-    """A picture that cannot be used; the message says why in one clause."""
+    """An image that cannot be used; the message says why in one clause."""
 
 
 def open_image(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a whole picture to RGB, transparent parts on white, or raise `ImageFault`."""
+    """Decode a whole image to RGB, transparent parts on white, or raise `ImageFault`."""
     return _read(source, max_pixels, _decode)
 
 
-def picture_size(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Width and height of a picture, from its header alone, or raise `ImageFault`."""
+def image_size(source: Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of an image, from its header alone, or raise `ImageFault`."""
     return _read(source, max_pixels, lambda image: image.size)
 
 
 def _read(source: Path | bytes, max_pixels: int, look: Callable[[Image.Image], T]) -> T:
-    """Open a picture, and name what keeps it from being looked at."""
+    """Open an image, and name what keeps it from being looked at."""
     if isinstance(source, Path) and not source.is_file():
         raise ImageFault(f"no such file: {source}")
     try:
@@ -48,13 +48,13 @@ def _read(source: Path | bytes, max_pixels: int, look: Callable[[Image.Image], T
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ImageFault(_describe(source, error, max_pixels)) from error
     except _DECODER_ERRORS as error:
-        raise ImageFault(f"damaged picture: {_name(source)} ({error})") from error
+        raise ImageFault(f"damaged image: {_name(source)} ({error})") from error
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise ImageFault(f"{width}x{height} picture is over the limit of {max_pixels:,} pixels")
+        raise ImageFault(f"{width}x{height} image is over the limit of {max_pixels:,} pixels")
 
 
 def _decode(image: Image.Image) -> Image.Image:
@@ -68,7 +68,7 @@ def _decode(image: Image.Image) -> Image.Image:
 def _describe(source: Path | bytes, error: Exception, max_pixels: int) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"{_name(source)} is over the limit of {max_pixels:,} pixels"
-    return f"not a picture: {_name(source)} begins with {_start(source)!r}"
+    return f"not an image: {_name(source)} begins with {_start(source)!r}"
 
 
 def _start(source: Path | bytes) -> bytes:

@@ -24,7 +24,7 @@ def test_transparent_is_white():
     assert open_image(encoded("RGBA", color=(255, 0, 0, 255))).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_a_file_and_its_bytes_are_the_same_picture(tmp_path):
+def test_a_file_and_its_bytes_are_the_same_image(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(encoded(color=(1, 2, 3)))
     assert open_image(path).tobytes() == open_image(path.read_bytes()).tobytes()
@@ -33,13 +33,13 @@ def test_a_file_and_its_bytes_are_the_same_picture(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not a picture"),
-        (b"<!DOCTYPE html>", "not a picture: 15 bytes begins with b'<!DOCTYPE html>'"),
-        (encoded(size=(64, 64), color=7)[:-30], "damaged picture"),
+        (b"", "not an image"),
+        (b"<!DOCTYPE html>", "not an image: 15 bytes begins with b'<!DOCTYPE html>'"),
+        (encoded(size=(64, 64), color=7)[:-30], "damaged image"),
         (encoded("1", size=(30_000, 30_000)), "over the limit of 64,000,000 pixels"),
     ],
 )
-def test_unusable_pictures(tmp_path, data, message):
+def test_unusable_images(tmp_path, data, message):
     path = tmp_path / "x.png"
     path.write_bytes(data)
     for source in (data, path):

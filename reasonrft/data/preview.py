@@ -23,7 +23,7 @@ def preview(
     columns: dict[str, str] | None = None,
     split: str | None = None,
 ) -> int:
-    """Draw some records as cards on one PNG: pictures, question, chain of thought, answer.
+    """Draw some records as cards on one PNG: images, question, chain of thought, answer.
 
     Args:
         source: File, folder, saved data set, name on the Hugging Face hub, or a generated world:
@@ -34,7 +34,7 @@ def preview(
         seed: Which records to draw, or the seed of a world.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
-        image_root: Folder that paths of pictures are relative to.
+        image_root: Folder that paths of images are relative to.
         columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
         split: The split to read.
     """

@@ -1,11 +1,11 @@
-"""`data validate`: read every record, open every picture, derive every answer that can be."""
+"""`data validate`: read every record, open every image, derive every answer that can be."""
 
 import json as json_format
 from collections import Counter
 
 from tqdm import tqdm
 
-from reasonrft.data.checking import Checked, check
+from reasonrft.data.check_records import Checked, check
 from reasonrft.readers import read_records
 
 
@@ -25,7 +25,7 @@ def validate(
         json: Print one JSON object last, instead of a sentence.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
-        image_root: Folder that paths of pictures are relative to.
+        image_root: Folder that paths of images are relative to.
         columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
         split: The split to read.
     """

@@ -10,11 +10,16 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.datamodules.batching import fair_share, of_similar_length, of_similar_size, shuffled
-from reasonrft.datamodules.checking import check, left_out, watched
-from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
-from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
-from reasonrft.datamodules.sources import ProblemSource
+from reasonrft.datamodules.batch_plans import (
+    of_similar_length,
+    of_similar_size,
+    shard_evenly,
+    shuffled,
+)
+from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
+from reasonrft.datamodules.problem_sources import ProblemSource
+from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
+from reasonrft.datamodules.split_checks import check, left_out, named_splits
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
@@ -31,8 +36,8 @@ class TaskDataModule(LightningDataModule):
 
     task_name: ClassVar[str | None] = None
     """The task of all problems; each problem's own if None."""
-    pictures: ClassVar[int | None] = None
-    """How many pictures a problem has; any number but in all of them if None."""
+    image_count: ClassVar[int | None] = None
+    """How many images a problem has; any number but in all of them if None."""
 
     def __init__(
         self,
@@ -46,7 +51,7 @@ class TaskDataModule(LightningDataModule):
         max_tokens: int = 4096,
         limit: int | None = None,
         skip: int = 0,
-        watch: Sequence[str] = ("val",),
+        val_splits: Sequence[str] = ("val",),
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -62,7 +67,7 @@ class TaskDataModule(LightningDataModule):
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
             skip: Train on none of those that a limit of this number draws: a stage before did.
-            watch: Splits that validation answers while training; "ood*" is all that begin so.
+            val_splits: Splits that validation answers while training; "ood*" is all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
@@ -74,7 +79,7 @@ class TaskDataModule(LightningDataModule):
             )
         self.source, self.target, self.seed = source, target, seed
         self.limit, self.skip = limit, skip
-        self.watch = watched(watch, source.splits)
+        self.val_splits = named_splits(val_splits, source.splits)
         own = find_task(self.task_name) if self.task_name else None
         self.common_task = task or own
         self.task = task or own or find_task("general")
@@ -87,7 +92,7 @@ class TaskDataModule(LightningDataModule):
     def eval_splits(self, stage: Stage) -> tuple[str, ...]:
         """The splits that a stage answers, in the order of its loaders."""
         if stage in ("fit", "validate"):
-            return self.watch
+            return self.val_splits
         return tuple(split for split in self.source.splits if split not in ("train", "val"))
 
     def prepare_data(self) -> None:
@@ -101,7 +106,7 @@ class TaskDataModule(LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         encode = self._encode(self._kind)
         problems = self.problems["train"]
-        return ResumableLoader(problems, self._order(), encode, self.workers)
+        return ResumableLoader(problems, self._batch_sampler(), encode, self.workers)
 
     def val_dataloader(self) -> list[ProblemLoader]:
         return self.eval_loaders("validate")
@@ -125,7 +130,7 @@ class TaskDataModule(LightningDataModule):
         return [
             ProblemLoader(
                 problems,
-                fair_share(len(problems), self.eval_batch_size, *self._ranks),
+                shard_evenly(len(problems), self.eval_batch_size, *self._ranks),
                 encode,
                 self.workers,
             )
@@ -170,10 +175,10 @@ class TaskDataModule(LightningDataModule):
         """A split's problems, checked; in training, those within the limits."""
         problems = self.source.problems(split, _name_of(self.common_task))
         if split != "train":
-            check(problems, split, self.common_task, self.pictures)
+            check(problems, split, self.common_task, self.image_count)
             return problems
         learned = self.target if self._kind == "examples" else None
-        check(problems, split, self.common_task, self.pictures, learned)
+        check(problems, split, self.common_task, self.image_count, learned)
         return self._within(_some(problems, self.limit, self.seed, self.skip))
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
@@ -190,7 +195,7 @@ class TaskDataModule(LightningDataModule):
         self.lengths = [length for length in lengths if length <= self.max_tokens]
         return [problem for problem, length in pairs if length <= self.max_tokens]
 
-    def _order(self) -> Order:
+    def _batch_sampler(self) -> BatchSampler:
         count, size = len(self.problems["train"]), self.batch_size
         if self.batch_tokens is not None:
             plan = partial(of_similar_size, self.lengths, self.batch_tokens)
@@ -201,7 +206,7 @@ class TaskDataModule(LightningDataModule):
         else:
             plan = partial(shuffled, count, size)
             name = f"{count:,} problems in batches of {size}"
-        return Order(plan, name, self.seed, *self._ranks)
+        return BatchSampler(plan, name, self.seed, *self._ranks)
 
 
 class Batches:

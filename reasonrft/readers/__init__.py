@@ -2,7 +2,7 @@
 
 from reasonrft.readers.base import DataError, Fault, RecordFault
 from reasonrft.readers.formats import FORMATS
-from reasonrft.readers.reading import Record, load_problems, read_problems, read_records
+from reasonrft.readers.read_records import Record, load_problems, read_problems, read_records
 
 __all__ = [
     "FORMATS",

@@ -54,7 +54,7 @@ class Place:
     """Where a record stands, and what is known of it beyond its own keys."""
 
     root: Path
-    """What its pictures are relative to, resolved."""
+    """What its images are relative to, resolved."""
     id: str = "record"
     """For a record without an id."""
     task: str | None = None

@@ -77,12 +77,12 @@ def read_history(value: object) -> list[list[str]]:
     return [[read_text(text, "history") for text in pair] for pair in turns]
 
 
-def place_tags(question: str, key: str, pictures: int, earlier: str = "") -> str:
-    """Check image tags against pictures; drop them where they only lead the question."""
+def place_tags(question: str, key: str, images: int, earlier: str = "") -> str:
+    """Check image tags against images; drop them where they only lead the question."""
     tags = question.count(IMAGE_TAG) + earlier.count(IMAGE_TAG)
-    if tags not in (0, pictures):
+    if tags not in (0, images):
         raise RecordFault(
-            key, f"has {_many(tags, f'{IMAGE_TAG} tag')} for {_many(pictures, 'picture')}"
+            key, f"has {_many(tags, f'{IMAGE_TAG} tag')} for {_many(images, 'image')}"
         )
     if IMAGE_TAG in earlier:
         return question

@@ -1,4 +1,4 @@
-"""Rows of Hugging Face data sets: saved to disk, or on the hub; pictures stay encoded."""
+"""Rows of Hugging Face data sets: saved to disk, or on the hub; images stay encoded."""
 
 import re
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _undecoded(data: Any) -> Any:
 
 
 def _encoded(feature: Any) -> Any:
-    """The same feature with pictures left as bytes or paths, however deep they stand."""
+    """The same feature with images left as bytes or paths, however deep they stand."""
     from datasets import Image, LargeList, List
 
     if isinstance(feature, Image):

@@ -8,8 +8,8 @@ from typing import Any
 
 from reasonrft.problems import Problem
 from reasonrft.readers.base import DataError, Fault, Format, Place, RecordFault, short
+from reasonrft.readers.find_tables import Table, find_tables
 from reasonrft.readers.formats import detect, format_names, named_format
-from reasonrft.readers.sources import Table, find_tables
 from reasonrft.tasks import find_task
 
 COLUMNS = ("problem", "answer", "image", "id", "cot", "choices")
@@ -144,7 +144,7 @@ def _renamed(row: Any, columns: Mapping[str, str]) -> Any:
             raise RecordFault(theirs, f"is missing; the record has {', '.join(map(str, row))}")
     rest = {key: value for key, value in row.items() if key not in columns.values()}
     for ours in columns:
-        # A mapped picture column takes the place of both of our names for it.
+        # A mapped image column takes the place of both of our names for it.
         for name in ("image", "images") if ours in ("image", "images") else (ours,):
             rest.pop(name, None)
     return rest | {ours: row[theirs] for ours, theirs in columns.items() if theirs in row}

@@ -7,7 +7,7 @@ import pytest
 
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, load_problems, read_problems
-from tests.readers.writing import write_lines, write_picture, write_records
+from tests.readers.writing import write_image, write_lines, write_records
 
 ROW = {"problem": "What?", "answer": "1"}
 
@@ -97,8 +97,8 @@ def test_control_characters_stay_out_of_messages(tmp_path):
 
 
 def test_paths_stay_inside_the_root(tmp_path):
-    outside = write_picture(tmp_path / "secret.png")
-    write_picture(tmp_path / "data" / "a.png")
+    outside = write_image(tmp_path / "secret.png")
+    write_image(tmp_path / "data" / "a.png")
     (tmp_path / "data" / "link.png").symlink_to(outside)
     (tmp_path / "data" / "loop.png").symlink_to(tmp_path / "data" / "loop.png")
     for name in ("../secret.png", str(outside), "link.png", "a/../../secret.png"):
@@ -140,11 +140,11 @@ def test_parquet(tmp_path):
     import pyarrow
     import pyarrow.parquet
 
-    picture = write_picture(tmp_path / "a.png").read_bytes()
-    row = {"images": [{"bytes": picture, "path": None}], "problem": "<image>What?", "answer": 3}
+    image = write_image(tmp_path / "a.png").read_bytes()
+    row = {"images": [{"bytes": image, "path": None}], "problem": "<image>What?", "answer": 3}
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "train-0.parquet")
     [found] = load_problems(tmp_path)
-    assert (found.images, found.answer) == ((picture,), "3")
+    assert (found.images, found.answer) == ((image,), "3")
     whole = (tmp_path / "train-0.parquet").read_bytes()
     (tmp_path / "train-0.parquet").write_bytes(whole[:-40])
     assert "parquet file is damaged" in only_fault(tmp_path)
@@ -153,16 +153,16 @@ def test_parquet(tmp_path):
 def test_saved_data_sets(tmp_path):
     from datasets import Dataset, DatasetDict, Features, Image, List, Value
 
-    picture = write_picture(tmp_path / "a.png")
+    image = write_image(tmp_path / "a.png")
     features = Features(
         {"images": List(Image()), "problem": Value("string"), "answer": Value("int64")}
     )
-    rows = [{"images": [str(picture)], "problem": "<image>What?", "answer": 3}]
+    rows = [{"images": [str(image)], "problem": "<image>What?", "answer": 3}]
     data = Dataset.from_list(rows, features=features)
     data.save_to_disk(tmp_path / "one")
     DatasetDict(train=data, test=data).save_to_disk(tmp_path / "two")
     [found] = load_problems(tmp_path / "one")
-    assert found.images == (picture.read_bytes(),)  # still encoded as it was
+    assert found.images == (image.read_bytes(),)  # still encoded as it was
     [found] = load_problems(tmp_path / "two", split="test")
     assert (found.id, found.answer, found.question) == ("test-000001", "3", "What?")
     with pytest.raises(DataError, match="which split\\? It has train, test; pass --split"):

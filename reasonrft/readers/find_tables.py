@@ -142,5 +142,5 @@ def _table(entry: Entry, root: Path, name: str, side_files: bool = False) -> Tab
 def _root(image_root: str | None, default: Path) -> Path:
     root = Path(image_root) if image_root else default
     if not root.is_dir():
-        raise DataError(f"no such folder for pictures: {root}")
+        raise DataError(f"no such folder for images: {root}")
     return root.resolve()

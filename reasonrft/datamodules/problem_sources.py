@@ -45,28 +45,30 @@ class DrawnProblems(ProblemSource):
         test: int = 500,
         seed: int = 0,
         folder: str = "data",
-        knobs: dict[str, Any] | None = None,
+        world_args: dict[str, Any] | None = None,
         workers: int | None = None,
     ) -> None:
         """
         Args:
             task: World that draws: counting, structure, transformation, or perception-...
-            preset: Named setting of the world's knobs, such as tiny.
+            preset: Named setting of the world's arguments, such as tiny.
             train: Problems to train on.
             val: Problems of the validation split.
             test: Problems of each test split.
             seed: Another seed is another data set.
             folder: Where problems are kept, in a folder of their own for every setting.
-            knobs: Single knobs of the world, over the preset.
+            world_args: Single arguments of the world, over the preset.
             workers: How many processes draw; as many as there are cores if not given.
         """
-        world = make_world(task, preset, seed, **(knobs or {}))
+        world = make_world(task, preset, seed, **(world_args or {}))
         self._splits = tuple(dict.fromkeys(("train", "val", *world.splits)))
         self.task, self.preset, self.seed, self.workers = task, preset, seed, workers
         self.sizes = dict.fromkeys(self._splits, test) | {"train": train, "val": val}
-        self.knobs = dict(knobs or {})
+        self.world_args = dict(world_args or {})
         # A preset that has changed since is another setting, whatever it is called.
-        settings = [_defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.knobs]
+        settings = [
+            _defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.world_args
+        ]
         mark = hashlib.sha256(json.dumps([*settings, seed], default=str, sort_keys=True).encode())
         self.folder = Path(folder) / "-".join(filter(None, (task, preset, mark.hexdigest()[:8])))
 
@@ -101,7 +103,7 @@ class DrawnProblems(ProblemSource):
                 str(home),
                 self.seed,
                 self.preset,
-                self.knobs,
+                self.world_args,
                 self.workers,
             )
 
@@ -130,7 +132,7 @@ class StoredProblems(ProblemSource):
             val: The same for validation.
             tests: The same for each test split, by its name: id, ood, or any other.
             format: Format of the records, where it is not to be found out.
-            image_root: What paths of pictures are relative to, if not to their file.
+            image_root: What paths of images are relative to, if not to their file.
             columns: What the data calls problem, answer, image, id, cot or choices.
             select: Split of the data to take for train, val or a test, where it holds several.
         """
