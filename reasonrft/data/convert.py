@@ -18,7 +18,7 @@ from reasonrft.data.layouts import (
 )
 from reasonrft.files import Staging
 from reasonrft.problems import Problem
-from reasonrft.readers import DataError, Record, read_records
+from reasonrft.readers import DataError, Record, fault_lines, read_records
 from reasonrft.readers.dataset_info import INFO, read_info
 from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.base import read_template
@@ -93,7 +93,7 @@ def convert(
     faults = [fault for one in checked for fault in one.faults]
     faults += [] if to != "cot-sft" else _missing_thoughts(records)
     if faults:
-        print(*faults, sep="\n")
+        print(*fault_lines(faults), sep="\n")
         print(f"{len(faults)} faults; nothing is written")
         return 1
     parts = [Part(path, to, records)]

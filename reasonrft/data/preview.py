@@ -7,7 +7,7 @@ from reasonrft.data.sheet import draw_sheet
 from reasonrft.files import Staging
 from reasonrft.images import ImageFault
 from reasonrft.problems import Problem
-from reasonrft.readers import DataError, Fault, read_problems
+from reasonrft.readers import DataError, Fault, fault_lines, read_problems
 from reasonrft.worlds import make_world
 
 
@@ -48,8 +48,8 @@ def preview(
     found = list(read_problems(source, format, task, image_root, columns, split))
     faults = [one for one in found if isinstance(one, Fault)]
     problems = [one for one in found if isinstance(one, Problem)]
-    for fault in faults:
-        print(fault)
+    for line in fault_lines(faults):
+        print(line)
     if not problems:
         return 1
     _write(_choose(problems, count, seed), len(problems), output, per_row)

@@ -1,6 +1,6 @@
 """Reading other people's formats: each record becomes a Problem, or a Fault that says why not."""
 
-from reasonrft.readers.base import DataError, Fault, RecordFault
+from reasonrft.readers.base import DataError, Fault, RecordFault, fault_lines
 from reasonrft.readers.formats import FORMATS
 from reasonrft.readers.read_records import Record, load_problems, read_problems, read_records
 
@@ -10,6 +10,7 @@ __all__ = [
     "Fault",
     "Record",
     "RecordFault",
+    "fault_lines",
     "load_problems",
     "read_problems",
     "read_records",

@@ -1,5 +1,6 @@
 """Reading the single fields of a record: text, id, answer, choices, options, history."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,8 +40,10 @@ def read_answer(value: object, key: str) -> tuple[str, str]:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return "", _digits(value, key)
+    if isinstance(value, float) and math.isfinite(value):
+        return "", repr(value)
     if not isinstance(value, str):
-        raise RecordFault(key, f"must be text or a whole number, not {short(value)}")
+        raise RecordFault(key, f"must be text or a number, not {short(value)}")
     return _split_response(_whole(value, key), key)
 
 

@@ -12,11 +12,15 @@ from reasonrft.readers.find_tables import Table, find_tables
 from reasonrft.readers.formats import detect, format_names, named_format
 from reasonrft.tasks import find_task
 
-COLUMNS = ("problem", "answer", "image", "id", "cot", "choices")
+COLUMNS = ("question", "problem", "answer", "image", "id", "cot", "choices")
 """Keys that `columns` may map."""
 
-_NEEDED = ("problem", "answer", "image", "messages")
+_NEEDED = ("question", "problem", "answer", "image", "messages")
 _FIRST_ROWS = 20
+
+KNOWN_FORMATS = (
+    f"known are {format_names()}, of which plain needs a question and an answer in each record"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _table_records(
     format = format or detect([_renamed_or_not(row, renamed) for _, row in first])
     problem = "" if first else "holds no records"
     if first and format is None and not all(isinstance(row, RecordFault) for _, row in first):
-        problem = f"is in no known format; known are {format_names()}"
+        problem = f"is in no known format; {KNOWN_FORMATS}"
     if problem:
         yield Record(table.file, "", table.root, Fault(str(table.file), "", "", problem))
         return
@@ -125,7 +129,7 @@ def _row_records(
             raise row
         row = _renamed(row, columns)
         if (format := format or detect([row])) is None:
-            raise RecordFault("", f"is in no known format; known are {format_names()}")
+            raise RecordFault("", f"is in no known format; {KNOWN_FORMATS}")
         for problem in format.problems(row, place):
             yield Record(table.file, name, table.root, problem)
     except RecordFault as error:

@@ -19,7 +19,9 @@ def is_saved(folder: Path) -> bool:
 
 def is_hub_name(source: str) -> bool:
     """Whether a text could be the name of a data set on the hub."""
-    return bool(_NAME.fullmatch(source)) and not source.endswith((".json", ".jsonl", ".parquet"))
+    return bool(_NAME.fullmatch(source)) and not source.endswith(
+        (".json", ".jsonl", ".csv", ".tsv", ".parquet")
+    )
 
 
 def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
@@ -59,7 +61,21 @@ def _rows(data: Any, name: str, split: str | None) -> tuple[str, Iterator[Any]]:
         data = data[split]
     elif isinstance(data, Dataset) and split and data.split and str(data.split) != split:
         raise DataError(f"{name}: no split {split!r}; it is the split {data.split}")
-    return str(split or data.split or Path(name).name), iter(_undecoded(data))
+    return str(split or data.split or Path(name).name), _with_label_names(_undecoded(data))
+
+
+def _with_label_names(data: Any) -> Iterator[Any]:
+    """Rows whose class labels are the names that their numbers stand for."""
+    from datasets import ClassLabel
+
+    labels = {key: kind for key, kind in data.features.items() if isinstance(kind, ClassLabel)}
+    for row in data:
+        named = {
+            key: kind.int2str(row[key])
+            for key, kind in labels.items()
+            if isinstance(row[key], int) and row[key] >= 0
+        }
+        yield row | named
 
 
 def _undecoded(data: Any) -> Any:

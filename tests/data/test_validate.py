@@ -70,7 +70,7 @@ def test_every_fault_is_one_clear_line(tmp_path, capsys):
         "bomb": ({"image": "bomb.png"}, "is over the limit of 64,000,000 pixels"),
         "out": ({"image": "../outside.png"}, "climbs out of the image root"),
         "link": ({"image": "link.png"}, "climbs out of the image root"),
-        "type": ({"answer": {"value": 3}}, "key 'answer': must be text or a whole number"),
+        "type": ({"answer": {"value": 3}}, "key 'answer': must be text or a number"),
         "clevr-1": ({"answer": "many"}, "key 'answer': 'many' is not a whole number"),
         "call": ({"answer": "change_color(1, pink)", "task": "transformation"}, "key 'answer'"),
         "tags": ({"problem": "<image><image>?"}, "key 'problem': has 2 <image> tags for 1 image"),
@@ -81,7 +81,7 @@ def test_every_fault_is_one_clear_line(tmp_path, capsys):
     records += [{"id": id, **base, **change} for id, (change, _) in expected.items()]
     write_records(home / "records.json", records)
     (home / "page.json").write_text("<!doctype html><html></html>")
-    page, *faults, last = report(capsys, home)
+    page, *faults, last = report(capsys, home, every=True)
     assert page == f"{home / 'page.json'}: is a web page (HTML), not data: the download went wrong"
     assert last == "records: 13, faults: 13; 0 answers derived again, 0 agree"
     for number, (fault, id) in enumerate(zip(faults, expected, strict=True), 2):

@@ -76,13 +76,13 @@ def test_byte_order_mark(tmp_path):
 def test_misspelt_keys(tmp_path):
     record = {"id": "x", "image": "a.png", "problm": "What?", "answer": "1"}
     fault = only_fault(write_records(tmp_path / "data.json", [record]))
-    assert "record 1 (id 'x'), key 'problem'" in fault
-    assert "this one has id, image, problm, answer" in fault
+    assert "record 1 (id 'x'), key 'problm': is not read; did you mean problem?" in fault
     record = {"id": "x", "img_path": "a.png", "problem": "What?", "answer": "1"}
     fault = only_fault(write_records(tmp_path / "data.json", [record]))
     assert "key 'img_path'" in fault and "columns image=img_path" in fault
     record = {"mesages": [], "images": []}
-    assert "needs messages" in only_fault(write_records(tmp_path / "data.json", [record]))
+    fault = only_fault(write_records(tmp_path / "data.json", [record]))
+    assert "key 'mesages': is not read; did you mean messages?" in fault
 
 
 def test_format_can_be_named(tmp_path):
@@ -194,12 +194,24 @@ def test_a_misspelt_path_is_not_asked_of_the_hub(tmp_path, monkeypatch):
         load_problems("data/trian")
 
 
-def test_many_faults_are_cut_short(tmp_path):
-    path = write_records(tmp_path / "data.json", [ROW] + [{"problem": "?"}] * 30)
+def test_the_same_fault_of_many_records_is_one_line(tmp_path):
+    path = write_records(tmp_path / "data.json", [ROW] + [{**ROW, "image": {}}] * 30)
     with pytest.raises(DataError) as caught:
         load_problems(path)
     assert len(caught.value.faults) == 30
-    assert str(caught.value).splitlines()[-1] == "and 10 more"
+    _, line = str(caught.value).splitlines()
+    assert line.startswith(
+        f"{path}, 30 records: record 2, record 3, record 4 and 27 more, key 'image': must be a path"
+    )
+
+
+def test_faults_of_one_kind_are_one_line(tmp_path):
+    rows = [{"question": "?", "answer": "1", "image": f"../{n}.png"} for n in range(5)]
+    with pytest.raises(DataError) as caught:
+        load_problems(write_records(tmp_path / "data.json", rows))
+    [_, line] = str(caught.value).splitlines()
+    assert "5 records: record 1, record 2, record 3 and 2 more, key 'image'" in line
+    assert "the first: '../0.png' climbs out" in line
 
 
 def test_real_samples(real):
