@@ -1,6 +1,7 @@
 """Problems on their way to a module: one datamodule for each task."""
 
 from reasonrft.datamodules.base import TaskDataModule
+from reasonrft.datamodules.own_problems import own_data
 from reasonrft.datamodules.problem_sources import (
     DrawnProblems,
     MixedProblems,
@@ -24,4 +25,5 @@ __all__ = [
     "StructureDataModule",
     "TaskDataModule",
     "TransformationDataModule",
+    "own_data",
 ]

@@ -51,7 +51,7 @@ class TaskDataModule(LightningDataModule):
         max_tokens: int = 4096,
         limit: int | None = None,
         skip: int = 0,
-        val_splits: Sequence[str] = ("val",),
+        val_splits: Sequence[str] | None = None,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -67,7 +67,8 @@ class TaskDataModule(LightningDataModule):
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
             skip: Train on none of those that a limit of this number draws: a stage before did.
-            val_splits: Splits that validation answers while training; "ood*" is all that begin so.
+            val_splits: Splits that validation answers while training, val if not given; "ood*" is
+                all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
@@ -99,6 +100,8 @@ class TaskDataModule(LightningDataModule):
         self.source.prepare(self._wanted(self._stage()))
 
     def setup(self, stage: str) -> None:
+        if stage == "fit" and "train" not in self.source.splits:
+            raise BadInput("the data names no problems to train on: name them as train")
         for split in self._wanted(stage):
             if split not in self.problems:
                 self.problems[split] = self._read(split)
@@ -112,9 +115,11 @@ class TaskDataModule(LightningDataModule):
         return self.eval_loaders("validate")
 
     def test_dataloader(self) -> list[ProblemLoader]:
+        self._need_tests()
         return self.eval_loaders("test")
 
     def predict_dataloader(self) -> list["Batches"]:
+        self._need_tests()
         return [Batches(loader) for loader in self.eval_loaders("predict")]
 
     def transfer_batch_to_device(
@@ -136,6 +141,11 @@ class TaskDataModule(LightningDataModule):
             )
             for problems in splits
         ]
+
+    def _need_tests(self) -> None:
+        if not self.eval_splits("test"):
+            splits = ", ".join(self.source.splits)
+            raise BadInput(f"the data has no test split, only {splits}: name one as a test")
 
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
         """The splits that a stage reads; all of them where no stage is known."""

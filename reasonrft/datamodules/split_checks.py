@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from lightning.pytorch.utilities import rank_zero_info
+
 from reasonrft.datamodules.encode_batch import Target
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
@@ -61,17 +63,33 @@ def _images(count: int) -> str:
     return f"{count} image{'' if count == 1 else 's'}" if count else "no image"
 
 
-def named_splits(names: Sequence[str], splits: Sequence[str]) -> tuple[str, ...]:
-    """The splits that are named, in their order; `BadInput` about a name that is none's."""
+def named_splits(names: Sequence[str] | None, splits: Sequence[str]) -> tuple[str, ...]:
+    """The splits that are named, in their order; "val" where none is named or patterns fit none.
+
+    A name without pattern that is no split is a `BadInput`.
+    """
     others = [split for split in splits if split != "train"]
-    for name in names:
-        # Many sources have no validation split, and "val" is what is named_splits by default.
-        if name != "val" and not any(fnmatchcase(split, name) for split in others):
-            there = ", ".join(others) or "none"
+    there = ", ".join(others) or "none"
+    for name in names or ():
+        if not _is_pattern(name) and name not in others:
             raise BadInput(
                 f"val_splits names {name!r}, which is no split to be answered: use {there}"
             )
-    return tuple(split for split in others if any(fnmatchcase(split, name) for name in names))
+    named = tuple(
+        split for split in others if any(fnmatchcase(split, name) for name in names or ())
+    )
+    if named or (names is not None and not names):
+        return named
+    default = tuple(split for split in others if split == "val")
+    if names or not default:
+        means = "validation answers val" if default else "nothing is answered while training"
+        asked = f"no split fits val_splits {', '.join(names)}" if names else "there is no val split"
+        rank_zero_info(f"{asked}: {means} (splits to choose from: {there})")
+    return default
+
+
+def _is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
 
 
 def left_out(ids: Sequence[str], count: int, split: str, limit: int) -> str:

@@ -9,7 +9,14 @@ from reasonrft.readers import image_folder, tvr
 from reasonrft.readers.base import DataError, Fault, RecordFault
 from reasonrft.readers.dataset_info import Entry, entries, entry_of
 from reasonrft.readers.rows import SUFFIXES, Rows, SideFile, numbered, read_rows
-from reasonrft.readers.saved import hub_rows, is_hub_name, is_saved, saved_rows
+from reasonrft.readers.saved import (
+    hub_rows,
+    hub_splits,
+    is_hub_name,
+    is_saved,
+    saved_rows,
+    saved_splits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,16 @@ def find_tables(source: str, image_root: str | None, split: str | None) -> Itera
         yield Table(path, name, numbered(rows), _root(image_root, Path()), whole_split=True)
     else:
         raise DataError(f"no such file or folder: {source}")
+
+
+def known_splits(source: str) -> list[str]:
+    """The splits that a source is made of; none where it is one file or one list of records."""
+    path = Path(source)
+    if path.is_dir():
+        if is_saved(path):
+            return saved_splits(path)
+        return image_folder.split_names(path, image_folder.metadata_files(path))
+    return hub_splits(source) if is_hub_name(source) and not path.parent.exists() else []
 
 
 def _saved_table(folder: Path, image_root: str | None, split: str | None) -> Table:

@@ -1,5 +1,6 @@
 """Rows of Hugging Face data sets: saved to disk, or on the hub; images stay encoded."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,27 @@ def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
     return _rows(data, str(folder), split)
 
 
+def saved_splits(folder: Path) -> list[str]:
+    """The splits that `save_to_disk` wrote side by side."""
+    listed = folder / "dataset_dict.json"
+    if not listed.is_file():
+        return []
+    try:
+        return list(json.loads(listed.read_text(encoding="utf-8"))["splits"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{listed} does not list splits: {error}") from None
+
+
+def hub_splits(name: str) -> list[str]:
+    """The splits of a data set on the hub."""
+    from datasets import get_dataset_split_names
+
+    try:
+        return [str(split) for split in get_dataset_split_names(name)]
+    except Exception as error:  # no network, no such name, no access: each has an error of its own
+        raise _not_to_be_had(name, error) from None
+
+
 def hub_rows(name: str, split: str | None) -> tuple[str, Iterator[Any]]:
     """Name of the split, and rows, of a data set on the hub."""
     from datasets import load_dataset
@@ -42,10 +64,14 @@ def hub_rows(name: str, split: str | None) -> tuple[str, Iterator[Any]]:
     try:
         data = load_dataset(name, split=split)
     except Exception as error:  # no network, no such name, no access: each has an error of its own
-        reason = " ".join(str(error).split())[:200]
-        message = f"no file or folder {name}, and not to be had from the Hugging Face hub"
-        raise DataError(f"{message}: {reason}") from None
+        raise _not_to_be_had(name, error) from None
     return _rows(data, name, split)
+
+
+def _not_to_be_had(name: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    message = f"no file or folder {name}, and not to be had from the Hugging Face hub"
+    return DataError(f"{message}: {reason}")
 
 
 def _rows(data: Any, name: str, split: str | None) -> tuple[str, Iterator[Any]]:
