@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from reasonrft.images import FORMATS
 from reasonrft.problems import Problem
 from reasonrft.readers import Record
 
@@ -61,8 +62,9 @@ def _holds_bytes(record: Record) -> bool:
 
 
 def _suffix(image: bytes) -> str:
-    with Image.open(io.BytesIO(image)) as opened:
-        return {"JPEG": "jpg"}.get(opened.format or "PNG", (opened.format or "PNG").lower())
+    with Image.open(io.BytesIO(image), formats=FORMATS) as opened:
+        format = opened.format or "PNG"
+    return {"JPEG": "jpg", "MPO": "jpg"}.get(format, format.lower())
 
 
 def _resolved(image: Path | bytes) -> Path | None:

@@ -82,7 +82,7 @@ def _read(
         missing = [path for path in paths if not path.is_file()]
         faults += [record.fault("image", f"no such file: {path}") for path in missing[:1]]
     if faults:
-        raise DataError(f"{place} has {len(faults):,} fault{'s' * (len(faults) > 1)}", tuple(faults))
+        raise DataError.of(place, faults)
     return problems
 
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,12 @@ class DataError(BadInput):
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         super().__init__("\n".join([message, *lines[:_SHOWN], *more]))
         self.faults = faults
+
+    @classmethod
+    def of(cls, source: object, faults: Sequence[Fault]) -> "DataError":
+        """All that is wrong with a source."""
+        plural = "" if len(faults) == 1 else "s"
+        return cls(f"{source} has {len(faults):,} fault{plural}", tuple(faults))
 
 
 @dataclass(slots=True)

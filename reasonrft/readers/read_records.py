@@ -50,7 +50,7 @@ def load_problems(
     """All problems of a source, or `DataError` with all faults."""
     found = list(read_problems(source, format, task, image_root, columns, split))
     if faults := tuple(one for one in found if isinstance(one, Fault)):
-        raise DataError(f"{source} has {len(faults):,} fault{'s' * (len(faults) > 1)}", faults)
+        raise DataError.of(source, faults)
     return [one for one in found if isinstance(one, Problem)]
 
 

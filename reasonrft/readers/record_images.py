@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from reasonrft.images import as_rgb
 from reasonrft.readers.base import RecordFault, Row, short
 
 KEYS = ("images", "image")
@@ -75,9 +76,9 @@ def _encode(image: Image.Image, key: str) -> bytes:
     file = io.BytesIO()
     try:
         if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-            image = image.convert("RGB")
+            image = as_rgb(image)
         image.save(file, "PNG")
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError) as error:  # ImageFault is a ValueError
         raise RecordFault(key, f"cannot be read ({error})") from None
     return file.getvalue()
 
