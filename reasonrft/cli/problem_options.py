@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from reasonrft.cli.class_paths import import_class
@@ -14,7 +16,9 @@ FLAGS = {
     "--test-problems": "test_problems",
     "--test_problems": "test_problems",
 }
-REPLACED = ("source", "watch", "val_splits")
+SPLITS = ("train", "training", "test", "val", "data", "problems", "metadata")
+"""Names of files that say nothing of what is in them."""
+REPLACED = ("source", "val_splits")
 """Arguments of a datamodule that say which problems it has."""
 
 
@@ -60,12 +64,37 @@ def use_own_problems(given: dict[str, Any]) -> None:
     problems, tests = as_list(given.get("problems")), as_list(given.get("test_problems"))
     if not problems and not tests:
         return
-    own = own_data(problems, tests)
+    own = _own_data(problems, tests)
     configured = (given.get("data") or {}).get("init_args") or {}
     given["data"] = {
         "class_path": own["class_path"],
         "init_args": {**own["init_args"], **_kept(configured, own["class_path"])},
     }
+
+
+def _own_data(problems: Sequence[str], tests: Sequence[str]) -> dict[str, Any]:
+    """The datamodule of these files: class_path and init_args."""
+    if len(problems) < 2:
+        return own_data(problems[0] if problems else None, tests)
+    files = [own_data(problems[0], tests), *map(own_data, problems[1:])]
+    classes = {file["class_path"] for file in files}
+    names = [file_name(path) for path in problems]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{number}" for number, name in enumerate(names, 1)]
+    sources = [file["init_args"]["source"] for file in files]
+    mixed = {
+        "class_path": "reasonrft.datamodules.MixedProblems",
+        "init_args": {"sources": dict(zip(names, sources, strict=True))},
+    }
+    common = classes.pop() if len(classes) == 1 else "reasonrft.datamodules.GeneralDataModule"
+    return {"class_path": common, "init_args": {"source": mixed, "val_splits": None}}
+
+
+def file_name(path: str) -> str:
+    """What a file of problems is called: by its folder where it is a train.json."""
+    file = Path(path.rstrip("/"))
+    parent = Path(os.path.abspath(file)).parent.name
+    return parent if file.stem in SPLITS and parent else file.stem
 
 
 def _kept(configured: Mapping[str, Any], class_path: str) -> dict[str, Any]:

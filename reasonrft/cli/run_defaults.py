@@ -228,7 +228,7 @@ def _has_bar(trainer: Mapping[str, Any]) -> bool:
 
 
 def _checkpoints(given: Mapping[str, Any]) -> list[Configured]:
-    """The last one, for `--ckpt_path last`; and the best on split val, where that is watched."""
+    """The last one, for `--ckpt_path last`; and the best on split val, where validation answers that."""
     trainer, module = given["trainer"], _module_of(given)
     folder = f"{trainer['default_root_dir']}/checkpoints"
     every = 50
@@ -256,8 +256,8 @@ def validation_metric(given: Mapping[str, Any]) -> str | None:
     data, cls = given.get("data") or {}, _data_of(given)
     trains = issubclass(_module_of(given), ReasoningModule) and issubclass(cls, TaskDataModule)
     arguments = data.get("init_args") or {}
-    watched = arguments.get("val_splits", arguments.get("watch", ["val"]))
-    if not trains or "val" not in watched or given["trainer"].get("limit_val_batches") == 0:
+    validated = arguments.get("val_splits") or ["val"]
+    if not trains or "val" not in validated or given["trainer"].get("limit_val_batches") == 0:
         return None
     own = class_of(arguments.get("task")) if isinstance(arguments.get("task"), dict) else None
     task = own.name or own.__name__ if own else getattr(cls, "task_name", None)  # type: ignore[attr-defined]

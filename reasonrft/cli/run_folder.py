@@ -1,6 +1,5 @@
 """The folder of a run: its name, and the lock that keeps a second run out of it."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,8 @@ from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.cli.class_paths import class_of
-from reasonrft.cli.problem_options import as_list
+from reasonrft.cli.problem_options import as_list, file_name
 from reasonrft.errors import BadInput
-
-SPLITS = ("train", "training", "test", "val", "data", "problems")
-"""Names of files that say nothing of what is in them."""
 
 
 def default_folder(given: Mapping[str, Any], command: str, configs: Sequence[str]) -> str:
@@ -49,13 +45,6 @@ def problems_name(given: Mapping[str, Any]) -> str:
 def _is_plain(value: Any) -> bool:
     """Whether it is text that nothing has to be put into."""
     return isinstance(value, str) and "${" not in value
-
-
-def file_name(path: str) -> str:
-    """What a file of problems is called: by its folder where it is a train.json."""
-    file = Path(path.rstrip("/"))
-    parent = Path(os.path.abspath(file)).parent.name
-    return parent if file.stem in SPLITS and parent else file.stem
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reasonrft.data.checking import check
+from reasonrft.data.check_records import check
+from reasonrft.data.image_files import Album
 from reasonrft.data.layouts import (
     Row,
     answer_row,
@@ -15,10 +16,9 @@ from reasonrft.data.layouts import (
     sharegpt_row,
     thought_row,
 )
-from reasonrft.data.pictures import Album
 from reasonrft.files import Staging
 from reasonrft.problems import Problem
-from reasonrft.readers import DataError, Record, read_records
+from reasonrft.readers import DataError, Record, fault_lines, read_records
 from reasonrft.readers.dataset_info import INFO, read_info
 from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.base import read_template
@@ -79,10 +79,10 @@ def convert(
         stage2: reason-rft: rest or all; if not given, all for structure and rest for other tasks.
         seed: reason-rft: which records are stage 1.
         template: ans-sft, cot-sft, reason-rft: prompt with {question}, or a file that holds it.
-        copy_images: Write the pictures too, so that the output needs nothing else.
+        copy_images: Write the images too, so that the output needs nothing else.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
-        image_root: Folder that paths of pictures are relative to.
+        image_root: Folder that paths of images are relative to.
         columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
         split: The split to read.
     """
@@ -93,7 +93,7 @@ def convert(
     faults = [fault for one in checked for fault in one.faults]
     faults += [] if to != "cot-sft" else _missing_thoughts(records)
     if faults:
-        print(*faults, sep="\n")
+        print(*fault_lines(faults), sep="\n")
         print(f"{len(faults)} faults; nothing is written")
         return 1
     parts = [Part(path, to, records)]
@@ -156,7 +156,7 @@ def _stages(
 
 
 def _write(parts: list[Part], template: str | None, copy: bool) -> str:
-    """Write all parts with their pictures and dataset_info.json; returns what to tell the user."""
+    """Write all parts with their images and dataset_info.json; returns what to tell the user."""
     folder = parts[0].path.parent
     album = Album([record for part in parts for record in part.records], folder, copy)
     names: set[str] = set()
@@ -169,13 +169,13 @@ def _write(parts: list[Part], template: str | None, copy: bool) -> str:
                 names.update(images)
                 rows.append(LAYOUTS[part.layout](problem, images, _task(problem, part, template)))
             staging.write(part.path, _lines(rows))
-        for place, picture in album.files.items():
-            staging.add_picture(place, picture)
+        for place, image in album.files.items():
+            staging.add_image(place, image)
         if info:
             staging.write(folder / INFO, json.dumps(info, ensure_ascii=False, indent=2).encode())
     told = [f"wrote {part.path}: {len(part.records)} records" for part in parts]
     if album.unresolved(names):
-        told.append(f"pictures stay where they are: read it with --image-root {album.root}")
+        told.append(f"images stay where they are: read it with --image-root {album.root}")
     return "\n".join(told)
 
 

@@ -10,11 +10,16 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.datamodules.batching import fair_share, of_similar_length, of_similar_size, shuffled
-from reasonrft.datamodules.checking import check, left_out, watched
-from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
-from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
-from reasonrft.datamodules.sources import ProblemSource
+from reasonrft.datamodules.batch_plans import (
+    of_similar_length,
+    of_similar_size,
+    shard_evenly,
+    shuffled,
+)
+from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
+from reasonrft.datamodules.problem_sources import ProblemSource
+from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
+from reasonrft.datamodules.split_checks import check, left_out, named_splits
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
@@ -31,8 +36,8 @@ class TaskDataModule(LightningDataModule):
 
     task_name: ClassVar[str | None] = None
     """The task of all problems; each problem's own if None."""
-    pictures: ClassVar[int | None] = None
-    """How many pictures a problem has; any number but in all of them if None."""
+    image_count: ClassVar[int | None] = None
+    """How many images a problem has; any number but in all of them if None."""
 
     def __init__(
         self,
@@ -46,7 +51,7 @@ class TaskDataModule(LightningDataModule):
         max_tokens: int = 4096,
         limit: int | None = None,
         skip: int = 0,
-        watch: Sequence[str] = ("val",),
+        val_splits: Sequence[str] | None = None,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -62,7 +67,8 @@ class TaskDataModule(LightningDataModule):
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
             skip: Train on none of those that a limit of this number draws: a stage before did.
-            watch: Splits that validation answers while training; "ood*" is all that begin so.
+            val_splits: Splits that validation answers while training, val if not given; "ood*" is
+                all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
@@ -74,7 +80,7 @@ class TaskDataModule(LightningDataModule):
             )
         self.source, self.target, self.seed = source, target, seed
         self.limit, self.skip = limit, skip
-        self.watch = watched(watch, source.splits)
+        self.val_splits = named_splits(val_splits, source.splits)
         own = find_task(self.task_name) if self.task_name else None
         self.common_task = task or own
         self.task = task or own or find_task("general")
@@ -87,13 +93,15 @@ class TaskDataModule(LightningDataModule):
     def eval_splits(self, stage: Stage) -> tuple[str, ...]:
         """The splits that a stage answers, in the order of its loaders."""
         if stage in ("fit", "validate"):
-            return self.watch
+            return self.val_splits
         return tuple(split for split in self.source.splits if split not in ("train", "val"))
 
     def prepare_data(self) -> None:
         self.source.prepare(self._wanted(self._stage()))
 
     def setup(self, stage: str) -> None:
+        if stage == "fit" and "train" not in self.source.splits:
+            raise BadInput("the data names no problems to train on: name them as train")
         for split in self._wanted(stage):
             if split not in self.problems:
                 self.problems[split] = self._read(split)
@@ -101,15 +109,17 @@ class TaskDataModule(LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         encode = self._encode(self._kind)
         problems = self.problems["train"]
-        return ResumableLoader(problems, self._order(), encode, self.workers)
+        return ResumableLoader(problems, self._batch_sampler(), encode, self.workers)
 
     def val_dataloader(self) -> list[ProblemLoader]:
         return self.eval_loaders("validate")
 
     def test_dataloader(self) -> list[ProblemLoader]:
+        self._need_tests()
         return self.eval_loaders("test")
 
     def predict_dataloader(self) -> list["Batches"]:
+        self._need_tests()
         return [Batches(loader) for loader in self.eval_loaders("predict")]
 
     def transfer_batch_to_device(
@@ -125,12 +135,17 @@ class TaskDataModule(LightningDataModule):
         return [
             ProblemLoader(
                 problems,
-                fair_share(len(problems), self.eval_batch_size, *self._ranks),
+                shard_evenly(len(problems), self.eval_batch_size, *self._ranks),
                 encode,
                 self.workers,
             )
             for problems in splits
         ]
+
+    def _need_tests(self) -> None:
+        if not self.eval_splits("test"):
+            splits = ", ".join(self.source.splits)
+            raise BadInput(f"the data has no test split, only {splits}: name one as a test")
 
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
         """The splits that a stage reads; all of them where no stage is known."""
@@ -170,10 +185,10 @@ class TaskDataModule(LightningDataModule):
         """A split's problems, checked; in training, those within the limits."""
         problems = self.source.problems(split, _name_of(self.common_task))
         if split != "train":
-            check(problems, split, self.common_task, self.pictures)
+            check(problems, split, self.common_task, self.image_count)
             return problems
         learned = self.target if self._kind == "examples" else None
-        check(problems, split, self.common_task, self.pictures, learned)
+        check(problems, split, self.common_task, self.image_count, learned)
         return self._within(_some(problems, self.limit, self.seed, self.skip))
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
@@ -190,7 +205,7 @@ class TaskDataModule(LightningDataModule):
         self.lengths = [length for length in lengths if length <= self.max_tokens]
         return [problem for problem, length in pairs if length <= self.max_tokens]
 
-    def _order(self) -> Order:
+    def _batch_sampler(self) -> BatchSampler:
         count, size = len(self.problems["train"]), self.batch_size
         if self.batch_tokens is not None:
             plan = partial(of_similar_size, self.lengths, self.batch_tokens)
@@ -201,7 +216,7 @@ class TaskDataModule(LightningDataModule):
         else:
             plan = partial(shuffled, count, size)
             name = f"{count:,} problems in batches of {size}"
-        return Order(plan, name, self.seed, *self._ranks)
+        return BatchSampler(plan, name, self.seed, *self._ranks)
 
 
 class Batches:

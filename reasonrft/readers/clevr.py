@@ -5,15 +5,15 @@ from pathlib import PurePosixPath
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, Place, Row
 from reasonrft.readers.fields import read_answer, read_id
-from reasonrft.readers.pictures import locate
-from reasonrft.readers.record import make_problem
+from reasonrft.readers.make_problem import make_problem
+from reasonrft.readers.record_images import locate
 
 # Programs repeat the question; they are large and nothing reads them.
 _UNUSED = ("program", "image_filename", "question", "answer", "question_index")
 
 
 def read(row: Row, place: Place) -> list[Problem]:
-    """Read a question; its picture is looked for where CLEVR's archives have it."""
+    """Read a question; its image is looked for where CLEVR's archives have it."""
     name = row["image_filename"]
     split = row.get("split")
     folders = ["", "images", *([f"images/{split}"] if isinstance(split, str) else [])]

@@ -5,9 +5,9 @@ from typing import Any
 
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Place, RecordFault, Row
-from reasonrft.readers.chat import Conversation, pictures_inside, read_conversation
-from reasonrft.readers.pictures import KEYS, read_pictures
-from reasonrft.readers.record import make_problem
+from reasonrft.readers.chat_turns import Conversation, images_inside, read_conversation
+from reasonrft.readers.make_problem import make_problem
+from reasonrft.readers.record_images import KEYS, read_images
 
 
 def prompt_problem(
@@ -21,8 +21,8 @@ def prompt_problem(
         talk = read_conversation(prompt, "prompt", place.tags)
     if talk.answer is not None:
         raise RecordFault("prompt", "must end with a user's turn, which asks the question")
-    inside = pictures_inside(prompt) if all(row.get(key) is None for key in KEYS) else []
-    images = read_pictures(inside, "prompt", place.root) if inside else None
+    inside = images_inside(prompt) if all(row.get(key) is None for key in KEYS) else []
+    images = read_images(inside, "prompt", place.root) if inside else None
     together = {**meta, **talk.meta}
     question = ("prompt", talk.question)
     used = [*used, "prompt"]

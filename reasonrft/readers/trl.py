@@ -3,8 +3,8 @@
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, Place, Row
 from reasonrft.readers.fields import row_key
+from reasonrft.readers.make_problem import KNOWN
 from reasonrft.readers.prompts import prompt_problem
-from reasonrft.readers.record import KNOWN
 
 ANSWERS = ("answer", "solution", "ground_truth")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from reasonrft.derivation.states import (
+from reasonrft.oracles.state_records import (
     Sample,
     answer_of,
     options_of,
@@ -13,8 +13,8 @@ from reasonrft.derivation.states import (
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, Place, RecordFault, Row, short
 from reasonrft.readers.fields import read_id
-from reasonrft.readers.pictures import locate
-from reasonrft.readers.record import make_problem
+from reasonrft.readers.make_problem import make_problem
+from reasonrft.readers.record_images import locate
 
 VIEWS = {"Camera_Center": "id", "Camera_Left": "ood-left", "Camera_Right": "ood-right"}
 """Final views and the splits that they make."""
@@ -30,10 +30,10 @@ def read(row: Row, place: Place) -> list[Problem]:
         raise RecordFault("states", str(error)) from None
     first, last = _views(row, 0), _views(row, -1)
     if "Camera_Center" not in first:
-        raise RecordFault("states", "the first state has no picture from Camera_Center")
+        raise RecordFault("states", "the first state has no image from Camera_Center")
     views = [view for view in VIEWS if view in last]
     if not views:
-        raise RecordFault("states", f"the last state has no picture from {', '.join(VIEWS)}")
+        raise RecordFault("states", f"the last state has no image from {', '.join(VIEWS)}")
     number = read_id(row.get("idx"), place.id)
     start = locate(first["Camera_Center"], "states", place.root, _FOLDERS)
     ends = {view: locate(last[view], "states", place.root, _FOLDERS) for view in views}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, Place, RecordFault, Row, short
+from reasonrft.readers.make_problem import KNOWN
 from reasonrft.readers.prompts import prompt_problem
-from reasonrft.readers.record import KNOWN
 
 
 def read(row: Row, place: Place) -> list[Problem]:

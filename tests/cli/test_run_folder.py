@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from reasonrft.cli.run_folder import default_folder, file_name, locked
+from reasonrft.cli.problem_options import file_name
+from reasonrft.cli.run_folder import default_folder, locked
 from reasonrft.errors import BadInput
 from tests.cli.running import SMALL_GRPO, stopped
 

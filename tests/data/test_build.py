@@ -109,9 +109,10 @@ def test_the_other_worlds_are_built_too(task, tmp_path, capsys):
     assert report["agreed"] == report["rederived"] == (3 if task == "transformation" else 0)
 
 
-def test_knobs_on_the_command_line(tmp_path):
+def test_world_args_on_the_command_line(tmp_path):
     arguments = ["--task", "transformation", "--split", "id", "--size", "2", "--preset", "tiny"]
-    arguments += ["--knobs.steps", "[1, 1]", "--knobs.light", "[{class_path: RandomLight}]"]
+    arguments += ["--world-args.steps", "[1, 1]"]
+    arguments += ["--world-args.light", "[{class_path: RandomLight}]"]
     main(["data", "build", *arguments, "--output", str(tmp_path), "--workers", "1"])
     assert [problem.meta["level"] for problem in load_problems(tmp_path)] == [1, 1]
     plain = make_world("transformation", "tiny", steps=[1, 1]).problem("id", 0)
@@ -125,7 +126,7 @@ def test_knobs_on_the_command_line(tmp_path):
         ({"task": "chess"}, "no world for task 'chess'"),
         ({"split": "ood"}, "has no split 'ood'"),
         ({"preset": "huge"}, "no preset 'huge'"),
-        ({"knobs": {"hight": 3}}, "no knob 'hight'"),
+        ({"world_args": {"hight": 3}}, "no knob 'hight'"),
         ({"size": 0}, "at least 1"),
     ],
 )

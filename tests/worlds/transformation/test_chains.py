@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reasonrft.derivation.states import read_sample
+from reasonrft.oracles.state_records import read_sample
 from reasonrft.tasks.functions import VALUES
 from reasonrft.worlds.transformation.check import check, verify
 from reasonrft.worlds.transformation.world import TransformationWorld

@@ -8,15 +8,19 @@ from typing import Any
 
 from reasonrft.problems import Problem
 from reasonrft.readers.base import DataError, Fault, Format, Place, RecordFault, short
+from reasonrft.readers.find_tables import Table, find_tables
 from reasonrft.readers.formats import detect, format_names, named_format
-from reasonrft.readers.sources import Table, find_tables
 from reasonrft.tasks import find_task
 
-COLUMNS = ("problem", "answer", "image", "id", "cot", "choices")
+COLUMNS = ("question", "problem", "answer", "image", "id", "cot", "choices")
 """Keys that `columns` may map."""
 
-_NEEDED = ("problem", "answer", "image", "messages")
+_NEEDED = ("question", "problem", "answer", "image", "messages")
 _FIRST_ROWS = 20
+
+KNOWN_FORMATS = (
+    f"known are {format_names()}, of which plain needs a question and an answer in each record"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ def load_problems(
     """All problems of a source, or `DataError` with all faults."""
     found = list(read_problems(source, format, task, image_root, columns, split))
     if faults := tuple(one for one in found if isinstance(one, Fault)):
-        raise DataError(f"{source} has {len(faults)} faults", faults)
+        raise DataError.of(source, faults)
     return [one for one in found if isinstance(one, Problem)]
 
 
@@ -102,7 +106,7 @@ def _table_records(
     format = format or detect([_renamed_or_not(row, renamed) for _, row in first])
     problem = "" if first else "holds no records"
     if first and format is None and not all(isinstance(row, RecordFault) for _, row in first):
-        problem = f"is in no known format; known are {format_names()}"
+        problem = f"is in no known format; {KNOWN_FORMATS}"
     if problem:
         yield Record(table.file, "", table.root, Fault(str(table.file), "", "", problem))
         return
@@ -125,7 +129,7 @@ def _row_records(
             raise row
         row = _renamed(row, columns)
         if (format := format or detect([row])) is None:
-            raise RecordFault("", f"is in no known format; known are {format_names()}")
+            raise RecordFault("", f"is in no known format; {KNOWN_FORMATS}")
         for problem in format.problems(row, place):
             yield Record(table.file, name, table.root, problem)
     except RecordFault as error:
@@ -144,7 +148,7 @@ def _renamed(row: Any, columns: Mapping[str, str]) -> Any:
             raise RecordFault(theirs, f"is missing; the record has {', '.join(map(str, row))}")
     rest = {key: value for key, value in row.items() if key not in columns.values()}
     for ours in columns:
-        # A mapped picture column takes the place of both of our names for it.
+        # A mapped image column takes the place of both of our names for it.
         for name in ("image", "images") if ours in ("image", "images") else (ours,):
             rest.pop(name, None)
     return rest | {ours: row[theirs] for ours, theirs in columns.items() if theirs in row}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reasonrft.derivation.counting import parse_question
+from reasonrft.oracles.count_questions import parse_question
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Place, RecordFault, Row, short
 from reasonrft.readers.fields import (
@@ -18,7 +18,7 @@ from reasonrft.readers.fields import (
     read_options,
     read_text,
 )
-from reasonrft.readers.pictures import row_pictures
+from reasonrft.readers.record_images import row_images
 from reasonrft.tasks import TASKS
 from reasonrft.tasks.choices import choices_in
 from reasonrft.tasks.functions import read_calls
@@ -26,7 +26,7 @@ from reasonrft.tasks.functions import read_calls
 KNOWN = ("id", "image", "images", "cot", "choices", "task")
 """Keys that mean the same in every format."""
 
-Pictures = tuple[Path | bytes, ...]
+ImageSources = tuple[Path | bytes, ...]
 
 
 def make_problem(
@@ -37,19 +37,19 @@ def make_problem(
     *,
     used: Iterable[str] = (),
     meta: Mapping[str, Any] | None = None,
-    images: Pictures | None = None,
+    images: ImageSources | None = None,
     task: str | None = None,
 ) -> Problem:
     """Check and join what a format found; `question` and `gold` come with their keys."""
-    pictures, picture_key = (
-        (images, "image") if images is not None else row_pictures(row, place.root)
+    found_images, image_key = (
+        (images, "image") if images is not None else row_images(row, place.root)
     )
-    spent = {"id", "cot", "choices", picture_key, *used}
+    spent = {"id", "cot", "choices", image_key, *used}
     extra = {key: value for key, value in row.items() if key not in spent} | dict(meta or {})
     if extra.get("history") is not None:
         extra["history"] = read_history(extra["history"])
     earlier = "\n".join(text for turn in extra.get("history") or () for text in turn)
-    text = place_tags(read_text(question[1], question[0]), question[0], len(pictures), earlier)
+    text = place_tags(read_text(question[1], question[0]), question[0], len(found_images), earlier)
     thought, answer = read_answer(gold[1], gold[0])
     choices = read_choices(row.get("choices"))
     name = read_id(row.get("id"), place.id)
@@ -58,7 +58,7 @@ def make_problem(
     if task == "transformation":
         extra = _with_options(extra)
     cot = read_cot(row.get("cot")) or thought
-    return Problem(name, task, pictures, text, answer, choices, cot, extra)
+    return Problem(name, task, found_images, text, answer, choices, cot, extra)
 
 
 def _own_task(extra: dict[str, Any], asked: bool) -> str | None:

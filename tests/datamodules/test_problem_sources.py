@@ -39,7 +39,7 @@ def test_only_what_is_asked_for_is_drawn_and_only_once(folder):
 
 
 def test_every_setting_has_a_folder_of_its_own(folder):
-    settings = ({}, {"seed": 1}, {"knobs": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
+    settings = ({}, {"seed": 1}, {"world_args": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
     sources = [drawn(folder, **one) for one in settings]
     assert len({source._file("train") for source in sources}) == 4
     assert sources[-1].splits == ("train", "val")

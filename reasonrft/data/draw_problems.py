@@ -36,14 +36,14 @@ class Plan:
     size: int
     seed: int = 0
     preset: str | None = None
-    knobs: dict[str, Any] = field(default_factory=dict)
+    world_args: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"{self.task}-{self.split}"
 
     def world(self) -> World:
-        return make_world(self.task, self.preset, self.seed, **self.knobs)
+        return make_world(self.task, self.preset, self.seed, **self.world_args)
 
 
 def build(
@@ -53,10 +53,10 @@ def build(
     output: str,
     seed: int = 0,
     preset: str | None = None,
-    knobs: dict[str, Any] | None = None,
+    world_args: dict[str, Any] | None = None,
     workers: int | None = None,
 ) -> int:
-    """Draw problems of a generated world: a JSON file with its pictures; goes on where it stopped.
+    """Draw problems of a generated world: a JSON file with its images; goes on where it stopped.
 
     Args:
         task: World to draw: counting, structure or transformation.
@@ -64,11 +64,11 @@ def build(
         size: How many problems.
         output: Folder to write to.
         seed: Another seed is another data set.
-        preset: Named setting of the world's knobs, such as tiny.
-        knobs: Single knobs of the world, over the preset: --knobs.width 240.
+        preset: Named setting of the world's arguments, such as tiny.
+        world_args: Single arguments of the world, over the preset: --world-args.width 240.
         workers: How many processes draw; as many as there are cores if not given.
     """
-    plan = Plan(task, split, size, seed, preset, knobs or {})
+    plan = Plan(task, split, size, seed, preset, world_args or {})
     world = plan.world()
     if split not in world.splits:
         raise BadInput(f"the {task} world has no split {split!r}: it has {', '.join(world.splits)}")
@@ -122,12 +122,12 @@ def _draw_missing(plan: Plan, home: Path, workers: int) -> None:
 def _watch_parent(parent: int) -> None:
     """End with the build, also where it was killed and could not say so."""
 
-    def watch() -> None:
+    def wait() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _part_file(plan: Plan, home: Path, start: int) -> Path:
@@ -135,7 +135,7 @@ def _part_file(plan: Plan, home: Path, start: int) -> Path:
 
 
 def _draw_part(part: tuple[Plan, Path, int]) -> int:
-    """Draw one part: its pictures first, and last the file that says it is there."""
+    """Draw one part: its images first, and last the file that says it is there."""
     plan, home, start = part
     world = plan.world()
     rows, evidence = [], []
@@ -143,10 +143,10 @@ def _draw_part(part: tuple[Plan, Path, int]) -> int:
     with Staging() as staging:
         for index in indices:
             problem = world.problem(plan.split, index)
-            names = _picture_names(plan, index, len(problem.images))
+            names = _image_names(plan, index, len(problem.images))
             for name, image in zip(names, problem.images, strict=True):
                 if not isinstance(image, bytes):
-                    raise TypeError("a world's pictures must be bytes")
+                    raise TypeError("a world's images must be bytes")
                 staging.write(home / name, image)
             known = world.evidence(problem, names)
             rows.append(meta_row(problem, names, () if known is None else world.evidence_keys))
@@ -157,8 +157,8 @@ def _draw_part(part: tuple[Plan, Path, int]) -> int:
     return len(indices)
 
 
-def _picture_names(plan: Plan, index: int, count: int) -> list[str]:
-    # Scenes are found again by the stems of their pictures, so that these must differ by split.
+def _image_names(plan: Plan, index: int, count: int) -> list[str]:
+    # Scenes are found again by the stems of their images, so that these must differ by split.
     stem = f"images/{plan.name}/{plan.name}-{index:06d}"
     return [f"{stem}.png"] if count == 1 else [f"{stem}-{at}.png" for at in range(count)]
 

@@ -3,7 +3,7 @@
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, Place, RecordFault, Row
 from reasonrft.readers.fields import read_answer, row_key
-from reasonrft.readers.record import KNOWN, make_problem
+from reasonrft.readers.make_problem import KNOWN, make_problem
 
 
 def read(row: Row, place: Place) -> list[Problem]:
