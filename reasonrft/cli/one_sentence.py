@@ -37,6 +37,10 @@ _LONGEST = 400
 class OneSentenceParser(LightningArgumentParser):
     """Says what is wrong, without usage and without the history of what was tried."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # A part of an option's name would be taken for it, and not for a mistake.
+        super().__init__(*args, **{"allow_abbrev": False, **options})
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:
             super().error(message, ex)

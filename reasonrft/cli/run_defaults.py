@@ -228,7 +228,7 @@ def _has_bar(trainer: Mapping[str, Any]) -> bool:
 
 
 def _checkpoints(given: Mapping[str, Any]) -> list[Configured]:
-    """The last one, for `--ckpt_path last`; and the best on split val, where validation answers that."""
+    """The last one, and the best on split val where validation answers that."""
     trainer, module = given["trainer"], _module_of(given)
     folder = f"{trainer['default_root_dir']}/checkpoints"
     every = 50
