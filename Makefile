@@ -1,4 +1,4 @@
-# Needs Python 3.10 to 3.13 with venv, and make. `make help` lists the targets.
+# Needs Python 3.11 to 3.13 with venv, and make. `make help` lists the targets.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
