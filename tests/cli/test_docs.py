@@ -1,10 +1,25 @@
+"""What documentation says holds: links lead somewhere, and its commands run."""
+
+import json
+import logging
 import re
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+from tests.cli.docs_commands import (
+    NOT_RUN,
+    PAGES,
+    PARSED_ONLY,
+    ROOT,
+    commands_in,
+    reason,
+    run_small,
+    write_files,
+)
+from tests.cli.own_records import write_json
+
+BLOCKS = {page: list(commands_in(page.read_text())) for page in PAGES}
 
 
 def test_the_tests_that_keep_traps_away_are_there():
@@ -14,9 +29,46 @@ def test_the_tests_that_keep_traps_away_are_there():
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), f"{path}::{name}"
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     for link in links:
         if "://" not in link:
             assert (page.parent / link).exists(), link
+
+
+def test_no_reason_not_to_run_a_command_is_left_over():
+    commands = [command for commands in BLOCKS.values() for command in commands]
+    assert len(commands) > 30
+    for part in NOT_RUN | PARSED_ONLY:
+        assert any(reason(command, {part: part}) for command in commands), part
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder with the files that documentation takes to be there."""
+    monkeypatch.chdir(tmp_path)
+    # Handlers of other libraries write where a test before was captured.
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    # Classes that a page before has put into files of the same names.
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = json.loads(write_json(tmp_path / "own", 12).read_text())
+    (tmp_path / "own/test.json").write_text(json.dumps(rows[:4]))
+    scored = [{"completion": "<answer>3</answer>", "solution": "3"}] * 2
+    lines = "".join(json.dumps(row) + "\n" for row in scored)
+    for name in ("rows", "moves", "predictions"):
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", [page for page in PAGES if BLOCKS[page]], ids=lambda p: p.name)
+def test_commands_run(page, folder, capfd):
+    write_files(page.read_text(), folder)
+    for command in BLOCKS[page]:
+        if reason(command, NOT_RUN):
+            continue
+        try:
+            run_small(command)
+        except SystemExit as stop:
+            assert not stop.code, f"{' '.join(command)}\n{capfd.readouterr().err}"

@@ -1,0 +1,113 @@
+"""Commands as documentation prints them, made small enough to run."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import yaml
+
+from reasonrft.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+TRAINING = ("fit", "validate", "test", "predict")
+NOT_RUN = {
+    r"reasonrft\.assets": "makes the tiny model anew, which takes hours",
+    r"\.\.\.": "the dots stand for a folder with a name of its own",
+}
+"""Commands that are not run at all, by what they contain, and why."""
+PARSED_ONLY = {
+    r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
+    r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
+    r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
+    r"--trainer\.(devices|strategy)|--nproc": "takes several devices",
+}
+"""Commands whose configuration is put together in full, but not run."""
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^(?:python -m )?reasonrft(?:\.\w+)* .*", re.MULTILINE)
+_ASSIGNED = re.compile(r"^([A-Z])=(\S+|\"[^\"]*\")$", re.MULTILINE)
+_FILE = re.compile(r"^# ([\w-]+\.(?:py|yaml))\b")
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """The words of every command in the fenced blocks of a page, the first of them `reasonrft`."""
+    variables: dict[str, str] = {}
+    for _, block in _FENCE.findall(text):
+        variables |= {name: value.strip('"') for name, value in _ASSIGNED.findall(block)}
+        for line in _COMMAND.findall(block.replace("\\\n", " ")):
+            for name, value in variables.items():
+                line = line.replace(f"${name}", value)
+            yield shlex.split(line.removeprefix("python -m "), comments=True)
+
+
+def write_files(text: str, home: Path) -> None:
+    """Write the code and configurations of a page whose first line is a comment with their name."""
+    for _, block in _FENCE.findall(text):
+        if named := _FILE.match(block):
+            (home / named[1]).write_text(block)
+
+
+def reason(command: list[str], reasons: dict[str, str]) -> str | None:
+    line = " ".join(command)
+    return next((why for part, why in reasons.items() if re.search(part, line)), None)
+
+
+def run_small(command: list[str]) -> None:
+    """Run a command on a few problems and for one step; raise what ends it badly."""
+    _, *args = command
+    if args[0] == "data":
+        main([*_resized(args), *_few_problems(args)])
+    elif args[0] not in TRAINING:
+        main(args)
+    else:
+        config = configuration(args)
+        if not reason(command, PARSED_ONLY):
+            main([*args, *(f"--{name}={value}" for name, value in _short(config).items())])
+
+
+def configuration(args: list[str]) -> dict:
+    """The whole configuration of a training command."""
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed):
+            main([*args, "--print_config"])
+    except SystemExit as stop:
+        assert not stop.code, " ".join(args)
+    return yaml.safe_load(printed.getvalue())
+
+
+def _resized(args: list[str]) -> list[str]:
+    """The arguments with `--size 2` in the place of a large one."""
+    return ["2" if before == "--size" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
+
+
+def _few_problems(args: list[str]) -> list[str]:
+    return {"build": ["--workers", "1"], "preview": ["--count", "2"]}.get(args[1], [])
+
+
+def _short(config: dict) -> dict[str, object]:
+    """Options that keep a run of this configuration short."""
+    options: dict[str, object] = {
+        "trainer.accelerator": "cpu",
+        "trainer.enable_progress_bar": "false",
+        "trainer.max_steps": 1,
+        "trainer.limit_val_batches": 1,
+        "trainer.limit_test_batches": 1,
+        "trainer.limit_predict_batches": 1,
+        "data.batch_size": 2,
+        "data.eval_batch_size": 2,
+        "data.limit": 2,
+        "data.skip": 0,
+        "model.answer_tokens": 2,
+    }
+    if config["model"]["class_path"].endswith("GRPOModule"):
+        options |= {"model.group_size": 2, "model.sampling.max_tokens": 4}
+    if config["data"]["init_args"]["source"]["class_path"].endswith("DrawnProblems"):
+        sizes = {"train": 4, "val": 2, "test": 2, "workers": 1}
+        options |= {f"data.source.{name}": size for name, size in sizes.items()}
+    return options
