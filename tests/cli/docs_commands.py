@@ -24,7 +24,6 @@ PARSED_ONLY = {
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
-    r"--trainer\.(devices|strategy)|--nproc": "takes several devices",
 }
 """Commands whose configuration is put together in full, but not run."""
 
@@ -83,7 +82,10 @@ def configuration(args: list[str]) -> dict:
 
 def _resized(args: list[str]) -> list[str]:
     """The arguments with `--size 2` in the place of a large one."""
-    return ["2" if before == "--size" else arg for before, arg in zip(["", *args[:-1]], args, strict=True)]
+    return [
+        "2" if before == "--size" else arg
+        for before, arg in zip(["", *args[:-1]], args, strict=True)
+    ]
 
 
 def _few_problems(args: list[str]) -> list[str]:

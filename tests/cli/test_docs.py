@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reasonrft.policy.hub_paths import ASSETS
 from tests.cli.docs_commands import (
     NOT_RUN,
     PAGES,
@@ -52,8 +53,11 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(logging, "raiseExceptions", False)
     # Classes that a page before has put into files of the same names.
     monkeypatch.syspath_prepend(tmp_path)
-    rows = json.loads(write_json(tmp_path / "own", 12).read_text())
+    for name in ("own/train.json", "path/to/dataset/train.json"):
+        rows = json.loads(write_json((tmp_path / name).parent, 12).read_text())
     (tmp_path / "own/test.json").write_text(json.dumps(rows[:4]))
+    (tmp_path / "outputs/sft/counting").mkdir(parents=True)
+    (tmp_path / "outputs/sft/counting/policy").symlink_to(ASSETS / "tiny")
     scored = [{"completion": "<answer>3</answer>", "solution": "3"}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):
