@@ -20,7 +20,7 @@ from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
 from reasonrft.datamodules.split_checks import check, left_out, named_splits
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
 
@@ -73,6 +73,9 @@ class TaskDataModule(LightningDataModule):
             seed: Another seed is another order.
         """
         super().__init__()
+        check_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        check_at_least(1, batch_tokens=batch_tokens, max_tokens=max_tokens, limit=limit)
+        check_at_least(0, skip=skip, workers=workers)
         if batch_tokens is not None and batch_tokens < max_tokens:
             raise BadInput(
                 f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="

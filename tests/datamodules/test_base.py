@@ -189,3 +189,19 @@ def test_a_damaged_image_is_named(encoder, workers):
     Image.effect_noise((64, 64), 50).save(file, "PNG")
     with pytest.raises(BadInput, match="problem 'p1': damaged image"):
         read(encoder, MadeUp([made_up(1, images=(file.getvalue()[:600],))]), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        *(({name: 0}, 1) for name in ("batch_size", "eval_batch_size", "max_tokens", "limit")),
+        ({"batch_tokens": -1}, 1),
+        ({"batch_size": float("nan")}, 1),
+        ({"skip": -1}, 0),
+        ({"workers": -1}, 0),
+    ],
+)
+def test_options_out_of_range_are_one_sentence(options, least):
+    [(name, value)] = options.items()
+    with pytest.raises(BadInput, match=rf"^{name} must be at least {least}, not {value}$"):
+        CountingDataModule(MadeUp([made_up(1)]), **options)
