@@ -19,7 +19,7 @@ from reasonrft.datamodules.batch_plans import (
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
-from reasonrft.datamodules.split_checks import check, left_out, named_splits
+from reasonrft.datamodules.split_checks import check, left_out, named_splits, validation_note
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
@@ -84,6 +84,7 @@ class TaskDataModule(LightningDataModule):
         self.source, self.target, self.seed = source, target, seed
         self.limit, self.skip = limit, skip
         self.val_splits = named_splits(val_splits, source.splits)
+        self._validation_note = validation_note(val_splits, self.val_splits, source.splits)
         own = find_task(self.task_name) if self.task_name else None
         self.common_task = task or own
         self.task = task or own or find_task("general")
@@ -105,6 +106,8 @@ class TaskDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and "train" not in self.source.splits:
             raise BadInput("the data names no problems to train on: name them as train")
+        if stage in ("fit", "validate") and self._validation_note:
+            rank_zero_info(self._validation_note)
         for split in self._wanted(stage):
             if split not in self.problems:
                 self.problems[split] = self._read(split)

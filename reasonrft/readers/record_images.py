@@ -54,8 +54,8 @@ def resolve(name: str, key: str, root: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # loops of links, half characters
         raise RecordFault(key, f"{short(name)} is not a path ({error})") from None
     if not inside:
-        message = f"climbs out of the image root {root}; pass --image-root if images live elsewhere"
-        raise RecordFault(key, f"{short(name)} {message}")
+        mend = "set image_root (--image-root) if images live elsewhere"
+        raise RecordFault(key, f"{short(name)} climbs out of the image root {root}; {mend}")
     return path
 
 
