@@ -26,6 +26,9 @@ from reasonrft.tasks.functions import read_calls
 KNOWN = ("id", "image", "images", "cot", "choices", "task")
 """Keys that mean the same in every format."""
 
+LETTERS = "ABCDEFGH"
+"""What choices are called."""
+
 ImageSources = tuple[Path | bytes, ...]
 
 
@@ -52,6 +55,7 @@ def make_problem(
     text = place_tags(read_text(question[1], question[0]), question[0], len(found_images), earlier)
     thought, answer = read_answer(gold[1], gold[0])
     choices = read_choices(row.get("choices"))
+    text = _with_choices(text, choices)
     name = read_id(row.get("id"), place.id)
     own = _own_task(extra, asked=place.task is not None)
     task = place.task or own or task or _task_of(name, text, answer, choices)
@@ -61,9 +65,19 @@ def make_problem(
     return Problem(name, task, found_images, text, answer, choices, cot, extra)
 
 
+def _with_choices(question: str, choices: tuple[str, ...]) -> str:
+    """A question that lists its choices, which the model would not see otherwise."""
+    if not choices or len(choices) > len(LETTERS) or choices_in(question):
+        return question
+    listed = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
+    return "\n".join([question, "Choices:", *listed])
+
+
 def _own_task(extra: dict[str, Any], asked: bool) -> str | None:
     """A built-in task that the record names itself; a word of another vocabulary stays in meta."""
     task = extra.get("task")
+    if isinstance(task, Mapping) and not asked:
+        raise RecordFault("task", f"must be the name of a built-in task, not {short(task)}")
     if not isinstance(task, str):
         return None
     if task in [known.name for known in TASKS]:

@@ -295,6 +295,9 @@ def test_tasks_of_records(folder):
     assert task(task="captioning") == "general"
     [fault] = read_all(folder, [{"problem": "What?", "answer": "1", "task": "os.path"}])
     assert "not built in" in str(fault)
+    named = {"class_path": "os.system", "init_args": {"command": "true"}}
+    [fault] = read_all(folder, [{"question": "What?", "answer": "1", "task": named}])
+    assert "key 'task': must be the name of a built-in task, not {'class_path'" in str(fault)
     assert read(folder, {"problem": "What?", "answer": "1"}, task="structure").task == "structure"
 
 
