@@ -1,5 +1,6 @@
 """From files of one's own problems to the configuration of a datamodule, for the command line."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +19,11 @@ from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, known_splits, read_records
 from reasonrft.readers.image_folder import is_metadata
+from reasonrft.readers.rows import SUFFIXES
 
 _VALIDATION = ("validation", "val", "valid", "dev", "eval")
+# As the hub has them: train-00000-of-00002.parquet.
+_SPLIT_FILE = re.compile(rf"(train|test|{'|'.join(_VALIDATION)})(?:-\d+-of-\d+)?")
 _MODULES: tuple[type[TaskDataModule], ...] = (
     CountingDataModule,
     StructureDataModule,
@@ -94,13 +98,31 @@ def _split_sources(problems: str | None, test_problems: Sequence[str]) -> dict[s
     for name, place in tests.items():
         if splits := known_splits(place):
             select[name] = _choose(place, splits, ("test",))
-    if problems is not None and (splits := known_splits(problems)):
+    files = _split_files(problems) if problems is not None else {}
+    if "train" in files:
+        val = next((files[split] for split in _VALIDATION if split in files), None)
+        if not tests and "test" in files:
+            tests = {"test": files["test"]}
+        problems = files["train"]
+    elif problems is not None and (splits := known_splits(problems)):
         select["train"] = _choose(problems, splits, ("train",))
         if found := [split for split in _VALIDATION if split in splits]:
             val, select["val"] = problems, found[0]
         if not tests and "test" in splits:
             tests, select["test"] = {"test": problems}, "test"
     return {"train": problems, "val": val, "tests": tests or None, "select": select or None}
+
+
+def _split_files(place: str) -> dict[str, str]:
+    """The files of a folder that are called as splits are, such as train.csv and test.csv."""
+    folder = Path(place)
+    if not folder.is_dir() or known_splits(place):
+        return {}
+    files: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix in SUFFIXES and (name := _SPLIT_FILE.fullmatch(path.stem)):
+            files.setdefault(name[1], []).append(str(path))
+    return {split: os.pathsep.join(paths) for split, paths in files.items()}
 
 
 def _choose(place: str, splits: Sequence[str], wanted: Sequence[str]) -> str:
