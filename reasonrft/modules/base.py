@@ -18,7 +18,6 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
-from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 DEFAULT_ENGINE = lazy_instance(LocalEngine)
@@ -68,8 +67,6 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
-        if self.device_mesh is not None:  # a strategy that shards, such as ModelParallelStrategy
-            shard(self.policy, self.device_mesh["data_parallel"])
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
