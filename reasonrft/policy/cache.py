@@ -22,7 +22,8 @@ class RoomyLayer(DynamicLayer):
     def __init__(self, layer: DynamicLayer) -> None:
         super().__init__()
         self.keys, self.values = layer.keys, layer.values
-        self.dtype, self.device, self.is_initialized = layer.dtype, layer.device, True
+        # Transformers before 5.24 keeps the type too; nothing that is called here asks for it.
+        self.device, self.is_initialized = layer.device, True
         self._fill()
 
     def update(

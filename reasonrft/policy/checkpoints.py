@@ -30,6 +30,14 @@ def resolve(path: str) -> str:
     return path
 
 
+def portable_name(path: str) -> str:
+    """What names a model from any working directory: a shipped name, a full path, a Hub name."""
+    if not os.path.isdir(path):
+        return path
+    folder = Path(path).resolve()
+    return folder.name if folder.parent == ASSETS and folder.name in SHIPPED else str(folder)
+
+
 def _looks_local(path: str) -> bool:
     parts = Path(path).parts
     return path.startswith((".", "/", "~")) or len(parts) != 2 or Path(parts[0]).is_dir()
