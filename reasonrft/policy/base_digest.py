@@ -17,7 +17,7 @@ SAMPLES = 64
 def base_digest(model: PreTrainedModel) -> str:
     """The digest of the files that a model was read from.
 
-    Files are read instead of the model: in 4 bits, in another dtype or sharded, it is the same base.
+    Files are read instead of the model: in 4 bits, or in another dtype, it is the same base.
     """
     return checkpoint_digest(str(model.name_or_path), getattr(model.config, "_commit_hash", None))
 

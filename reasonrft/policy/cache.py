@@ -7,6 +7,10 @@ from typing import Any
 
 from torch import Tensor
 from transformers import Cache, DynamicLayer
+from transformers.utils import ModelOutput
+
+CACHE_NAME = "cache" if hasattr(ModelOutput, "past_key_values") else "past_key_values"
+"""What models call their cache: transformers 5.24 has renamed it, and warns of the old name."""
 
 ROOM = 64
 """Tokens that are made room for at a time."""

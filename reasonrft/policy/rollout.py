@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from reasonrft.policy.cache import keeps_all, make_roomy
+from reasonrft.policy.cache import CACHE_NAME, keeps_all, make_roomy
 from reasonrft.policy.decoding import Completion, State, decode
 from reasonrft.policy.encoding import PromptBatch
 from reasonrft.policy.groups import Groups
@@ -133,7 +133,7 @@ def _read_prompts(policy: Policy, batch: PromptBatch, temperature: float) -> tup
     output = policy(**inputs, use_cache=True)
     ends = torch.stack([policy.positions(prompt).max() for prompt in batch.prompts])
     state = State(
-        cache=output.past_key_values,
+        cache=getattr(output, CACHE_NAME),
         mask=mask,
         position=ends.to(policy.device) + 1,
         rows=torch.arange(len(batch), device=policy.device),
@@ -152,8 +152,8 @@ def _read_tokens(policy: Policy, state: State, tokens: Tensor, temperature: floa
     output = policy(
         input_ids=tokens[:, None],
         position_ids=position.expand(3, -1, -1) if policy.counts_in_3d else position,
-        past_key_values=state.cache,
         use_cache=True,
+        **{CACHE_NAME: state.cache},
         **seen,
         **state.extras,
     )
