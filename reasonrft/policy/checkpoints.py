@@ -43,8 +43,13 @@ def _looks_local(path: str) -> bool:
     return path.startswith((".", "/", "~")) or len(parts) != 2 or Path(parts[0]).is_dir()
 
 
+def holds_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model."""
+    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
+
+
 def _check_weights(folder: Path) -> None:
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    if holds_adapter(folder):
         raise BadInput(
             f"{folder} holds an adapter, not a model: name its base as the policy and this folder "
             "as the adapter's path"

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from reasonrft.errors import BadInput
+from reasonrft.policy.adapter_folder import find_start
 from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.attention import open_attention
+from reasonrft.policy.base_digest import base_digest
 from reasonrft.policy.batching import Inputs, Side, join
 from reasonrft.policy.checkpoints import resolve
 from reasonrft.policy.encoding import Encoder, Prompt
@@ -50,7 +52,8 @@ class Policy(nn.Module):
     ) -> None:
         """
         Args:
-            path: Name on the Hugging Face hub, folder, or tiny: the model that ships.
+            path: Name on the Hugging Face hub, folder, or tiny: the model that ships. The folder of
+                an adapter stands for its base and for that adapter, which is trained further.
             adapter: Train LoRA weights instead of the model's own.
             quantize: Hold the language model's weights in 4 bits (QLoRA); needs an adapter.
             dtype: Type of the weights.
@@ -67,6 +70,8 @@ class Policy(nn.Module):
                 neither tower nor projector is trained.
         """
         super().__init__()
+        start = find_start(path, adapter, revision)
+        path, adapter, revision = start.path, start.adapter, start.revision
         if quantize and adapter is None:
             raise BadInput("quantize needs an adapter: weights in 4 bits cannot be trained")
         resolve(path)  # before data is drawn for a model that is not there
@@ -125,6 +130,11 @@ class Policy(nn.Module):
         if mode and self.model is not None and "tower" not in self._trained:
             self.model.get_submodule(parts_of(self.model).tower).eval()
         return self
+
+    @cached_property
+    def base_digest(self) -> str:
+        """A hash of the weights under an adapter, which checkpoints of the adapter keep."""
+        return base_digest(self.model) if self.adapter else ""
 
     @property
     def device(self) -> torch.device:
