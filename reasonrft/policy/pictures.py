@@ -37,6 +37,7 @@ def without_pixels(prompt: Inputs) -> dict[str, Tensor]:
 def encode(model: Any, prompt: Inputs) -> Sight:
     """See a prompt's pictures, without its text."""
     pictures = {name: value for name, value in prompt.items() if name not in TEXT_KEYS}
+    pictures[PIXELS] = pictures[PIXELS].to(model.dtype)  # not every tower does this itself
     output = model.model.get_image_features(**pictures, return_dict=True)
     return Sight(output.pooler_output, tuple(getattr(output, "deepstack_features", None) or ()))
 

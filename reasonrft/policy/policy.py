@@ -24,7 +24,14 @@ from reasonrft.policy.export import save_adapter, save_merged
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.logits import scaled_logits
 from reasonrft.policy.parts import Part, freeze, parts_of
-from reasonrft.policy.pictures import Sight, Sights, as_output, takes_features, without_pixels
+from reasonrft.policy.pictures import (
+    PIXELS,
+    Sight,
+    Sights,
+    as_output,
+    takes_features,
+    without_pixels,
+)
 from reasonrft.policy.processors import load_processor
 from reasonrft.policy.sharing import sharing_fault
 from reasonrft.policy.tokens import placeholder_ids, stop_ids
@@ -213,6 +220,8 @@ class Policy(nn.Module):
         joined: dict[str, Any] = {
             name: value.to(self.device) for name, value in join(rows, pad, side).items()
         }
+        if PIXELS in joined:
+            joined[PIXELS] = joined[PIXELS].to(self.model.dtype)
         if sights is not None and any(sights):
             joined["mm_encoder_outputs"] = as_output(sights)
         return joined

@@ -77,9 +77,7 @@ def test_its_base_in_four_bits(adapter):
 
 
 def test_another_adapter_beside_it_is_refused(adapter):
-    with pytest.raises(
-        BadInput, match=r"policy is the adapter .*, and another is asked for, other"
-    ):
+    with pytest.raises(BadInput, match=r"is the adapter .*, and another is asked for, other"):
         Policy(str(adapter), adapter=Lora(path="other"))
 
 
