@@ -1,5 +1,6 @@
 """LoRA weights on the parts that are trained, and on no other part by accident."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
@@ -42,6 +43,8 @@ class Lora:
         """
         if rank < 1:
             raise BadInput(f"a LoRA adapter's rank must be at least 1, not {rank}")
+        if not 0 < alpha < math.inf:
+            raise BadInput(f"a LoRA adapter's alpha must be a number above 0, not {alpha}")
         if not 0 <= dropout < 1:
             raise BadInput(f"a LoRA adapter's dropout must be from 0 to below 1, not {dropout}")
         self.rank, self.alpha, self.dropout = rank, alpha, dropout

@@ -81,6 +81,9 @@ class Policy(nn.Module):
         path, adapter, revision = start.path, start.adapter, start.revision
         if quantize and adapter is None:
             raise BadInput("quantize needs an adapter: weights in 4 bits cannot be trained")
+        _check_sizes(min_pixels, max_pixels, logit_chunk, picture_memory)
+        if not train_parts:
+            raise BadInput("train_parts names no part to train: language, projector and tower are")
         resolve(path)  # before data is drawn for a model that is not there
         self.path, self.adapter, self.quantize, self.dtype = path, adapter, quantize, dtype
         self.attention = attention
@@ -253,3 +256,17 @@ class Policy(nn.Module):
             save_merged(self.model, self.processor, folder)
         else:
             save_adapter(self.model, folder)
+
+
+def _check_sizes(
+    min_pixels: int | None, max_pixels: int | None, logit_chunk: int, picture_memory: int
+) -> None:
+    for name, pixels in (("min_pixels", min_pixels), ("max_pixels", max_pixels)):
+        if pixels is not None and pixels < 1:
+            raise BadInput(f"the policy's {name} must be at least 1, not {pixels}")
+    if min_pixels and max_pixels and min_pixels > max_pixels:
+        raise BadInput(f"min_pixels {min_pixels:,} must be at most max_pixels {max_pixels:,}")
+    if logit_chunk < 1:
+        raise BadInput(f"the policy's logit_chunk must be at least 1, not {logit_chunk}")
+    if picture_memory < 0:
+        raise BadInput(f"the policy's picture_memory must be at least 0, not {picture_memory}")
