@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import SETTINGS, Lora
-from reasonrft.policy.checkpoints import holds_adapter, resolve
+from reasonrft.policy.hub_paths import holds_adapter, resolve
 
 
 @dataclass(frozen=True)

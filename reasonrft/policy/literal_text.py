@@ -22,7 +22,7 @@ from tokenizers import AddedToken
 from torch import Tensor
 
 from reasonrft.conversation import Message
-from reasonrft.policy.batching import TEXT_KEYS
+from reasonrft.policy.collate import TEXT_KEYS
 
 MARK = "\ufdd0\ufdd1"
 """Unicode's noncharacters; text that holds the two is broken between them, like any other."""

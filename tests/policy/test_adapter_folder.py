@@ -11,7 +11,7 @@ import torch
 from reasonrft.errors import BadInput
 from reasonrft.policy import Lora, Policy
 from reasonrft.policy.adapters import adapter_parameters
-from reasonrft.policy.export import save_adapter
+from reasonrft.policy.export_model import save_adapter
 from tests.policy.families import ask, noise
 from tests.policy.test_adapters import logits_of, stir
 from tests.policy.test_loading import edit

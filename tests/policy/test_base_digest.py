@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.base_digest import base_digest, checkpoint_digest
-from reasonrft.policy.export import save_adapter
+from reasonrft.policy.export_model import save_adapter
 from reasonrft.policy.loading import load_model
 from tests.policy.families import FAMILIES
 

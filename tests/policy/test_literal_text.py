@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from reasonrft.policy.encoding import Encoder
+from reasonrft.policy.encoder import Encoder
 from reasonrft.policy.literal_text import MARK, LiteralText
 from reasonrft.policy.processors import load_processor
 from reasonrft.problems import Problem

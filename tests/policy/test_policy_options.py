@@ -12,7 +12,7 @@ from reasonrft.policy import Policy
         ("max_pixels", 0),
         ("logit_chunk", 0),
         ("logit_chunk", -5),
-        ("picture_memory", -1),
+        ("image_memory", -1),
     ],
 )
 def test_sizes_out_of_range_are_refused(name, value):
@@ -31,4 +31,4 @@ def test_something_must_be_trained():
 
 
 def test_the_ends_of_the_ranges_are_accepted():
-    Policy("tiny", min_pixels=1, max_pixels=1, logit_chunk=1, picture_memory=0)
+    Policy("tiny", min_pixels=1, max_pixels=1, logit_chunk=1, image_memory=0)
