@@ -76,12 +76,12 @@ def _parts(plan: Plan, home: Path) -> Path:
 
 def _begin(plan: Plan, home: Path) -> bool:
     """Whether there is anything left to do; refuses a folder that holds another build."""
-    told = json.dumps(asdict(plan), indent=1, sort_keys=True).encode()
+    settings = json.dumps(asdict(plan), indent=1, sort_keys=True).encode()
     mark = home / ".build" / f"{plan.name}.json"
     done = (home / f"{plan.name}.json").exists()
     if done and not mark.exists():
         raise BadInput(f"{home / plan.name}.json is there already and was not built here")
-    if mark.exists() and mark.read_bytes() != told:
+    if mark.exists() and mark.read_bytes() != settings:
         raise BadInput(
             f"{home} holds {plan.name} with other settings ({mark}): choose another folder, "
             f"or delete {mark.name} and {plan.name}.json"
@@ -92,7 +92,7 @@ def _begin(plan: Plan, home: Path) -> bool:
             for draft in home.glob(drafts):
                 draft.unlink(missing_ok=True)
         with Staging() as staging:
-            staging.write(mark, told)
+            staging.write(mark, settings)
     return not done
 
 
@@ -162,8 +162,8 @@ def _finish(plan: Plan, home: Path) -> None:
     with Staging() as staging:
         if evidence:
             kind = "scenes" if "objects" in evidence[0] else "states"
-            told = {"scenes": evidence} if kind == "scenes" else evidence
-            staging.write(home / f"{plan.name}-{kind}.json", _lines(told))
+            content = {"scenes": evidence} if kind == "scenes" else evidence
+            staging.write(home / f"{plan.name}-{kind}.json", _lines(content))
         staging.write(home / f"{plan.name}.json", _lines(rows))
     shutil.rmtree(_parts(plan, home))
 

@@ -85,9 +85,9 @@ class TaskDataModule(LightningDataModule):
         self.limit, self.skip = limit, skip
         self.val_splits = named_splits(val_splits, source.splits)
         self._validation_note = validation_note(val_splits, self.val_splits, source.splits)
-        own = find_task(self.task_name) if self.task_name else None
-        self.common_task = task or own
-        self.task = task or own or find_task("general")
+        fixed = find_task(self.task_name) if self.task_name else None
+        self.common_task = task or fixed
+        self.task = task or fixed or find_task("general")
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.group_by_length, self.max_tokens = group_by_length, max_tokens
         self.eval_batch_size, self.workers = eval_batch_size, workers
@@ -157,8 +157,8 @@ class TaskDataModule(LightningDataModule):
         """The splits that a stage reads; all of them where no stage is known."""
         if stage is None:
             return self.source.splits
-        own = ("train",) if stage == "fit" else ()
-        return (*own, *self.eval_splits(stage))  # type: ignore[arg-type]
+        trained = ("train",) if stage == "fit" else ()
+        return (*trained, *self.eval_splits(stage))  # type: ignore[arg-type]
 
     def _stage(self) -> str | None:
         function = None if self.trainer is None else self.trainer.state.fn

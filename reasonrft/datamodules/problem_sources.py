@@ -196,22 +196,26 @@ class MixedProblems(ProblemSource):
         Args:
             sources: Sources by name; a test split "id" of the source "cubes" is called cubes-id.
         """
-        self.parts: dict[str, list[tuple[ProblemSource, str]]] = {}
+        self.by_split: dict[str, list[tuple[ProblemSource, str]]] = {}
         for name, source in sources.items():
             for split in source.splits:
                 known = split if split in ("train", "val") else f"{name}-{split}"
-                self.parts.setdefault(known, []).append((source, split))
+                self.by_split.setdefault(known, []).append((source, split))
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.parts)
+        return tuple(self.by_split)
 
     def prepare(self, splits: Sequence[str]) -> None:
-        for source, own in self._parts(splits):
-            source.prepare([own])
+        for source, name in self._sources_of(splits):
+            source.prepare([name])
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
-        return [one for source, own in self._parts([split]) for one in source.problems(own, task)]
+        return [
+            problem
+            for source, name in self._sources_of([split])
+            for problem in source.problems(name, task)
+        ]
 
-    def _parts(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
-        return [part for split in splits for part in self.parts[split]]
+    def _sources_of(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
+        return [pair for split in splits for pair in self.by_split[split]]

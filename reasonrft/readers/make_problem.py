@@ -7,7 +7,7 @@ from typing import Any
 
 from reasonrft.oracles.count_questions import parse_question
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Place, RecordFault, Row, short
+from reasonrft.readers.base import RecordContext, RecordFault, Row, short
 from reasonrft.readers.fields import (
     place_tags,
     read_answer,
@@ -34,7 +34,7 @@ ImageSources = tuple[Path | bytes, ...]
 
 def make_problem(
     row: Row,
-    place: Place,
+    context: RecordContext,
     question: tuple[str, object],
     gold: tuple[str, object],
     *,
@@ -44,25 +44,23 @@ def make_problem(
     task: str | None = None,
 ) -> Problem:
     """Check and join what a format found; `question` and `gold` come with their keys."""
-    found_images, image_key = (
-        (images, "image") if images is not None else row_images(row, place.root)
-    )
+    sources, image_key = (images, "image") if images is not None else row_images(row, context.root)
     spent = {"id", "cot", "choices", image_key, *used}
     extra = {key: value for key, value in row.items() if key not in spent} | dict(meta or {})
     if extra.get("history") is not None:
         extra["history"] = read_history(extra["history"])
     earlier = "\n".join(text for turn in extra.get("history") or () for text in turn)
-    text = place_tags(read_text(question[1], question[0]), question[0], len(found_images), earlier)
+    text = place_tags(read_text(question[1], question[0]), question[0], len(sources), earlier)
     thought, answer = read_answer(gold[1], gold[0])
     choices = read_choices(row.get("choices"))
     text = _with_choices(text, choices)
-    name = read_id(row.get("id"), place.id)
-    own = _own_task(extra, asked=place.task is not None)
-    task = place.task or own or task or _task_of(name, text, answer, choices)
+    name = read_id(row.get("id"), context.id)
+    named = _named_task(extra, asked=context.task is not None)
+    task = context.task or named or task or _task_of(name, text, answer, choices)
     if task == "transformation":
         extra = _with_options(extra)
     cot = read_cot(row.get("cot")) or thought
-    return Problem(name, task, found_images, text, answer, choices, cot, extra)
+    return Problem(name, task, sources, text, answer, choices, cot, extra)
 
 
 def _with_choices(question: str, choices: tuple[str, ...]) -> str:
@@ -73,7 +71,7 @@ def _with_choices(question: str, choices: tuple[str, ...]) -> str:
     return "\n".join([question, "Choices:", *listed])
 
 
-def _own_task(extra: dict[str, Any], asked: bool) -> str | None:
+def _named_task(extra: dict[str, Any], asked: bool) -> str | None:
     """A built-in task that the record names itself; a word of another vocabulary stays in meta."""
     task = extra.get("task")
     if isinstance(task, Mapping) and not asked:

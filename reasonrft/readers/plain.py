@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Format, Place, RecordFault, Row, short
+from reasonrft.readers.base import Format, RecordContext, RecordFault, Row, short
 from reasonrft.readers.fields import read_answer, read_choices, read_text, row_key
 from reasonrft.readers.make_problem import KNOWN, LETTERS, make_problem
 from reasonrft.readers.prompts import prompt_problem
@@ -14,12 +14,12 @@ QUESTIONS = ("question", "problem", "query", "prompt", "instruction")
 ANSWERS = ("answer", "solution", "label", "gt", "ground_truth")
 
 
-def read(row: Row, place: Place) -> list[Problem]:
+def read(row: Row, context: RecordContext) -> list[Problem]:
     """Read a record; its task is general unless the record, or the answer's form, says more."""
     question_key, answer_key = row_key(row, *QUESTIONS), row_key(row, *ANSWERS)
     gold = (answer_key, row[answer_key])
     if question_key == "prompt" and not isinstance(row["prompt"], str):
-        return [prompt_problem(row, place, gold, [answer_key], {})]
+        return [prompt_problem(row, context, gold, [answer_key], {})]
     question = read_text(row[question_key], question_key)
     used = [question_key, answer_key]
     if question_key == "instruction" and _is_text(row.get("input")):
@@ -29,7 +29,7 @@ def read(row: Row, place: Place) -> list[Problem]:
     answer = read_answer(*gold[::-1])[1]
     _check_index(answer, choices, answer_key)
     task = "transformation" if read_calls(answer) is not None else "general"
-    return [make_problem(row, place, (question_key, question), gold, used=used, task=task)]
+    return [make_problem(row, context, (question_key, question), gold, used=used, task=task)]
 
 
 def _check_index(answer: str, choices: Sequence[str], key: str) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from reasonrft.problems import Problem
 from reasonrft.readers import FORMATS, DataError, Fault, RecordFault, load_problems, read_problems
-from reasonrft.readers.base import Place
+from reasonrft.readers.base import RecordContext
 from tests.readers.writing import write_image, write_lines, write_records
 
 
@@ -267,12 +267,12 @@ def test_image_tags(folder, question, kept):
 
 def test_images_in_every_dress(folder):
     data = (folder / "a.png").read_bytes()
-    place = Place(folder)
+    context = RecordContext(folder)
     release = next(format for format in FORMATS if format.name == "reason-rft")
 
     def images(value: object) -> tuple[Path | bytes, ...]:
         row = {"problem": "?", "answer": "1", "image": value}
-        return release.problems(row, place)[0].images
+        return release.problems(row, context)[0].images
 
     assert images("a.png") == images(["a.png"]) == images({"path": "a.png"}) == (folder / "a.png",)
     assert images(data) == images([{"bytes": data, "path": "gone.png"}]) == (data,)
@@ -349,7 +349,7 @@ _keys = sorted(
 def test_no_row_breaks_a_reader(row):
     for format in FORMATS:
         try:
-            problems = format.problems(row, Place(Path("/nowhere")))
+            problems = format.problems(row, RecordContext(Path("/nowhere")))
         except RecordFault:
             continue
         assert all(isinstance(problem, Problem) for problem in problems)
@@ -367,6 +367,8 @@ def test_no_row_breaks_a_reader(row):
 def test_no_sample_breaks_the_reader_of_states(states, changes):
     [tvr] = [format for format in FORMATS if format.name == "tvr"]
     try:
-        tvr.problems({"states": states, "transformations": changes}, Place(Path("/nowhere")))
+        tvr.problems(
+            {"states": states, "transformations": changes}, RecordContext(Path("/nowhere"))
+        )
     except RecordFault as fault:
         assert json.dumps(fault.message)
