@@ -26,7 +26,7 @@ from reasonrft.problems import Problem
 from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import ANSWER, read_response, write_response
 from reasonrft.worlds import make_world
-from reasonrft.worlds.perception.counting import caption_of
+from reasonrft.worlds.perception.counting_perception import caption_of
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real" / "clevr"
 REAL_SIZE = {"width": 480, "height": 320}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from reasonrft.worlds.drawing.camera import CLEVR, CLEVR_LAMPS
-from reasonrft.worlds.drawing.picture import encode_png
+from reasonrft.worlds.drawing.png import encode_png
 from reasonrft.worlds.drawing.renderer import draw, visible_pixels
 from reasonrft.worlds.drawing.scene import COLORS, Material, Shape, Solid
 

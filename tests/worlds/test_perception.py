@@ -8,7 +8,7 @@ from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import write_response
 from reasonrft.worlds import make_world
 from reasonrft.worlds.counting.words import grid_place
-from reasonrft.worlds.perception.counting import caption_of
+from reasonrft.worlds.perception.counting_perception import caption_of
 
 TASKS = ("counting", "structure", "transformation")
 THINGS = r"(large|medium|small) (\w+) (rubber|metal|glass) (\w+)"

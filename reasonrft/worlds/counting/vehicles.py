@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, cast
 
 from reasonrft.derivation.counting import CATEGORIES
-from reasonrft.worlds.counting.scenes import (
+from reasonrft.worlds.counting.counting_scenes import (
     SEEN_HEIGHT,
     SEEN_PIXELS,
     SEEN_WIDTH,

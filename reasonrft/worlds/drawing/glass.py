@@ -9,8 +9,8 @@ import numpy as np
 from reasonrft.worlds.drawing.camera import Triple
 from reasonrft.worlds.drawing.lighting import Lamp
 from reasonrft.worlds.drawing.mirrors import mirrored
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized
 from reasonrft.worlds.drawing.shading import Studio, Surface, picked
-from reasonrft.worlds.drawing.shapes import Body, normalized
 
 THROUGH = 0.78
 """Share of the ground's light that comes through, before the tint."""

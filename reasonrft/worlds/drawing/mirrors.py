@@ -8,8 +8,8 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Triple, dot, minus
 from reasonrft.worlds.drawing.lighting import Lamp
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized
 from reasonrft.worlds.drawing.shading import Studio, Surface, cover, picked, slices
-from reasonrft.worlds.drawing.shapes import Body, normalized
 
 REFLECTED = 0.88
 """Share of light that the metal sends on, before its tint."""

@@ -14,9 +14,9 @@ from reasonrft.worlds.drawing.display import displayed
 from reasonrft.worlds.drawing.glass import glassy
 from reasonrft.worlds.drawing.lighting import CLEVR_ROOM, TRANCE_ROOM
 from reasonrft.worlds.drawing.mirrors import metallic, surface_of
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized, window
 from reasonrft.worlds.drawing.scene import Material, Solid
 from reasonrft.worlds.drawing.shading import Studio, Surface, matt, picked
-from reasonrft.worlds.drawing.shapes import Body, normalized, window
 
 Ground = Literal["clevr", "trance"]
 Light = Callable[[Studio, Surface, Triple], list[np.ndarray]]

@@ -8,9 +8,9 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Camera, Lamps, Triple
 from reasonrft.worlds.drawing.lighting import Lamp, Room, hung
+from reasonrft.worlds.drawing.ray_shapes import Body, beyond, window
 from reasonrft.worlds.drawing.scene import Material, rgb
 from reasonrft.worlds.drawing.shadows import can_shade, hidden, shadow_window
-from reasonrft.worlds.drawing.shapes import Body, beyond, window
 
 DIFFUSE = 1.27
 """One over the share of light that the ground sends back: `Room`'s light is the ground's."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Camera, Triple, minus
 from reasonrft.worlds.drawing.lighting import Lamp
+from reasonrft.worlds.drawing.ray_shapes import Body, slab, window
 from reasonrft.worlds.drawing.scene import Point
-from reasonrft.worlds.drawing.shapes import Body, slab, window
 
 Area = tuple[slice, slice]
 _TINY = 1e-9

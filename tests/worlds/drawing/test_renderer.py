@@ -13,9 +13,9 @@ from reasonrft.worlds.drawing.camera import (
     TRANCE_LAMPS,
     Camera,
 )
+from reasonrft.worlds.drawing.ray_shapes import Body
 from reasonrft.worlds.drawing.renderer import draw, visible_pixels
 from reasonrft.worlds.drawing.scene import COLORS, Solid, rgb
-from reasonrft.worlds.drawing.shapes import Body
 
 BALL = Solid("sphere", (0, 0, 0.7), (0.7, 0.7, 0.7), color="red")
 

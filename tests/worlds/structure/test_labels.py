@@ -9,7 +9,7 @@ import pytest
 from reasonrft.worlds.structure import StructureWorld
 from reasonrft.worlds.structure.boxes import meets_chord, meets_ring
 from reasonrft.worlds.structure.figure import Circle
-from reasonrft.worlds.structure.layout import Drawing, Mapping
+from reasonrft.worlds.structure.figure_layout import Drawing, Mapping
 from reasonrft.worlds.structure.painting import render
 
 WORLDS = {

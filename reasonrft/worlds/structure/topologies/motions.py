@@ -7,7 +7,7 @@ from reasonrft.worlds.structure.figure import Figure
 from reasonrft.worlds.structure.glyphs import strokes
 from reasonrft.worlds.structure.plane import Point, settle
 from reasonrft.worlds.structure.puzzle import Draw, Fact, Puzzle
-from reasonrft.worlds.structure.topologies.shapes import (
+from reasonrft.worlds.structure.topologies.grid_shapes import (
     DIRECTIONS,
     MOTIONS,
     SIDE,

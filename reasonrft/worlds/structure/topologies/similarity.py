@@ -1,9 +1,9 @@
 """Similar triangles: one inside the other, and two side by side."""
 
 from reasonrft.worlds.structure.chain import over, plus, times
-from reasonrft.worlds.structure.phrases import ask, listed
 from reasonrft.worlds.structure.plane import Point, mix, triangle_of_sides
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask, listed
 from reasonrft.worlds.structure.sketch import Sketch
 
 _RATIOS = ((1, 2), (1, 3), (2, 3), (3, 4), (2, 5), (3, 5))
