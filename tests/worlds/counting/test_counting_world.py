@@ -19,8 +19,8 @@ from reasonrft.worlds.counting.counting_world import CountingWorld, content_mark
 from reasonrft.worlds.counting.questions import FAMILIES, find_families
 from reasonrft.worlds.counting.words import clear_of_borders, described
 from reasonrft.worlds.drawing.light import RandomLight
-from reasonrft.worlds.drawing.png import decode
 from tests.worlds.checkers.counting import verify
+from tests.worlds.pixels import pixels_of
 
 SMALL = {"width": 24, "height": 16}
 """Problems are the same at any size, and these pictures are drawn in no time."""
@@ -125,7 +125,7 @@ def test_scenes_do_not_depend_on_size_light_and_style():
     assert lit.cot == plain.cot and lit.meta == plain.meta and lit.images != plain.images
     assert large.question == plain.question and large.cot != plain.cot
     assert large.meta["scene"]["camera"] == plain.meta["scene"]["camera"]
-    assert decode(large.images[0]).shape == (48, 48, 3)
+    assert pixels_of(large.images[0]).shape == (48, 48, 3)
 
 
 @pytest.mark.parametrize("split", ["train", "ood-domain"])
@@ -134,7 +134,7 @@ def test_pictures_show_what_was_counted(split):
     problem = world.problem(split, 4)
     scene, domain = problem.meta["scene"], world.domain(split)
     picture = photograph(scene, domain, 192, 128)
-    assert np.array_equal(decode(problem.images[0]), picture.pixels)
+    assert np.array_equal(pixels_of(problem.images[0]), picture.pixels)
     shown = np.bincount(picture.owners.ravel() + 1)[1:].tolist()
     assert shown == seen_pixels(domain.solids(scene["objects"]), scene_camera(scene))
 

@@ -15,12 +15,12 @@ from reasonrft.worlds import make_world
 from reasonrft.worlds.base import belongs
 from reasonrft.worlds.drawing.camera import TRANCE_LAMPS
 from reasonrft.worlds.drawing.light import RandomLight
-from reasonrft.worlds.drawing.png import decode
 from reasonrft.worlds.transformation.schedule import Schedule
 from reasonrft.worlds.transformation.trance_records import scene_mark
 from reasonrft.worlds.transformation.trance_scenes import VIEWS, Shot, to_solids
 from reasonrft.worlds.transformation.transformation_world import TransformationWorld
 from tests.worlds.checkers.transformation import verify
+from tests.worlds.pixels import pixels_of
 
 SMALL = {"width": 16, "height": 12}
 """Problems are the same at any size, and these pictures are drawn in no time."""
@@ -97,7 +97,7 @@ def test_size_light_and_style_leave_the_problem_alone():
     for index in range(4):
         one, two = plain.problem("train", index), other.problem("train", index)
         assert text_of(one)[:3] + [one.meta] == text_of(two)[:3] + [two.meta]
-        assert decode(two.images[0]).shape == (12, 16, 3)
+        assert pixels_of(two.images[0]).shape == (12, 16, 3)
     lit = TransformationWorld(**TINY, light=[RandomLight()])
     assert lit.problem("train", 0).cot == plain.problem("train", 0).cot
     assert lit.problem("train", 0).images != plain.problem("train", 0).images
@@ -158,7 +158,7 @@ def test_knobs():
     problem = world.problem("val", 0)
     assert [call.function for call in read_calls(problem.answer)] == ["change_color"] * 2
     assert 2 <= problem.meta["visible"] <= 4
-    assert decode(problem.images[1]).shape == (96, 128, 3)
+    assert pixels_of(problem.images[1]).shape == (96, 128, 3)
     full = make_world("transformation", moves="full", **SMALL)
     problems = [full.problem("train", index) for index in range(40)]
     assert all(problem.question.count("('") == 10 for problem in problems)
