@@ -3,7 +3,7 @@
     python -m reasonrft.assets.initial_model --output outputs/tiny/start
 
 The architecture is FastVLM's, whose vision tower convolves: one that attends took five to ten times
-as many pictures to tell shapes apart. Pictures of 144x96 pixels are 54 tokens. The tokenizer is a
+as many images to tell shapes apart. Images of 144x96 pixels are 54 tokens. The tokenizer is a
 byte-level BPE of what the worlds and the tasks say: digits and capital letters stand alone, so that
 what is written in a figure is read sign by sign.
 """
@@ -32,7 +32,7 @@ from reasonrft.worlds import make_world
 
 PATCH = 16
 WIDTH, HEIGHT = 144, 96
-"""Pictures are resized to so many pixels."""
+"""Images are resized to so many pixels."""
 
 END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 VISION_START, VISION_END = "<|vision_start|>", "<|vision_end|>"
@@ -128,15 +128,15 @@ def vision_config(stem: int, stages: Sequence[int], depth: int) -> dict[str, Any
 
 
 def make_processor(tokenizer: Any) -> LlavaProcessor:
-    """Pictures are resized to one size, whatever theirs was."""
-    pictures = CLIPImageProcessorPil(
+    """Images are resized to one size, whatever theirs was."""
+    images = CLIPImageProcessorPil(
         size={"height": HEIGHT, "width": WIDTH},
         do_center_crop=False,
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
     return LlavaProcessor(
-        image_processor=pictures,
+        image_processor=images,
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="full",

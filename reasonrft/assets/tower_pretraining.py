@@ -1,6 +1,6 @@
-"""Learning to see: what each cell of a picture shows, before there is any language and beside it.
+"""Learning to see: what each cell of an image shows, before there is any language and beside it.
 
-P pictures in a batch, N cells of each, S words of a cell, H width of the language model, W words.
+P images in a batch, N cells of each, S words of a cell, H width of the language model, W words.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ class CellReader(ReasoningModule):
 
     Words that stand at the same place of a cell's sentence, such as all colours, exclude each
     other. Cells that show nothing are not taught: where they were, the eyes learned within a few
-    steps that most cells are empty, and little else for thousands of pictures.
+    steps that most cells are empty, and little else for thousands of images.
     """
 
     def setup(self, stage: str) -> None:
@@ -66,12 +66,12 @@ class CellReader(ReasoningModule):
 
     def told(self, prompts: Sequence[Prompt], count: int) -> Tensor:  # (P, N, S)
         """Which words are in which of so many cells, in the order in which they are said."""
-        pictures = [cells for prompt in prompts for cells in prompt.problem.meta["cells"]]
-        true = torch.full((len(pictures), count, SAID), UNTAUGHT)
-        for picture, cells in enumerate(pictures):
+        images = [cells for prompt in prompts for cells in prompt.problem.meta["cells"]]
+        true = torch.full((len(images), count, SAID), UNTAUGHT)
+        for image, cells in enumerate(images):
             for cell, said in cells.items():
                 words = [self.words.get(word, UNTAUGHT) for word in said.split()[:SAID]]
-                true[picture, int(cell), : len(words)] = torch.tensor(words)
+                true[image, int(cell), : len(words)] = torch.tensor(words)
         return true
 
 
@@ -88,7 +88,7 @@ class EyesModule(CellReader):
         return self.cell_loss(self.see(batch.prompts), batch.prompts)
 
     def see(self, prompts: Sequence[Prompt]) -> Tensor:  # (P, N, H)
-        """The features of all cells, picture by picture and row by row."""
+        """The features of all cells, image by image and row by row."""
         pixels = torch.cat([prompt.inputs["pixel_values"] for prompt in prompts])
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         seen = self.policy.model.model.get_image_features(pixels.to(self.device), return_dict=True)
@@ -110,7 +110,7 @@ class CaptionsModule(CellReader, SFTModule):
         return told + tokens * cells
 
     def _rows(self, batch: list[Example]) -> list[Example]:
-        """The examples in the order in which rows show their pictures."""
+        """The examples in the order in which rows show their images."""
         if self.row_tokens is None:
             return batch
         rows = pack([example.length for example in batch], self.row_tokens)

@@ -70,16 +70,16 @@ def test_cells_are_the_models_own(start, tmp_path):
     found = list(source.problems("train"))
     eyes.words = {"red": 0, "cube": 1, "A0": 2}
     batch = policy.encoder.prompts(found, ["?" for _ in found])
-    # Two problems of each task, and two pictures for each transformation.
+    # Two problems of each task, and two images for each transformation.
     assert eyes.see(batch.prompts).shape == (8, ROWS * COLUMNS, 32)
     told = eyes.told(batch.prompts, ROWS * COLUMNS)
     assert told.shape == (8, ROWS * COLUMNS, SAID)
-    pictures = [cells for one in found for cells in one.meta["cells"]]
-    for picture, cells in zip(told, pictures, strict=True):
+    images = [cells for one in found for cells in one.meta["cells"]]
+    for image, cells in zip(told, images, strict=True):
         for cell in range(ROWS * COLUMNS):
             words = cells.get(str(cell), "").split()[:SAID]
             known = [eyes.words.get(word, UNTAUGHT) for word in words]
-            assert picture[cell].tolist() == known + [UNTAUGHT] * (SAID - len(words))
+            assert image[cell].tolist() == known + [UNTAUGHT] * (SAID - len(words))
 
 
 @pytest.mark.parametrize("row_tokens", [None, 500])

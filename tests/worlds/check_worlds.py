@@ -23,18 +23,18 @@ from reasonrft.problems import Problem
 from reasonrft.trance_calls import read_calls
 from reasonrft.worlds import make_world
 
-# Scenes do not depend on the size of their pictures, so that small ones will do.
-KNOBS: dict[str, dict[str, int]] = {
+# Scenes do not depend on the size of their images, so that small ones will do.
+WORLD_ARGS: dict[str, dict[str, int]] = {
     "counting": {"width": 48, "height": 32},
     "structure": {},
     "transformation": {"width": 48, "height": 36},
 }
-PART = 50
+CHUNK = 50
 
 
 @dataclass
-class Found:
-    """What came out of some problems of one split."""
+class Tally:
+    """Counts of some problems of one split."""
 
     task: str
     split: str
@@ -44,7 +44,7 @@ class Found:
     answers: Counter[str] = field(default_factory=Counter)
     marks: set[bytes] = field(default_factory=set)
 
-    def add(self, other: "Found") -> None:
+    def add(self, other: "Tally") -> None:
         self.problems += other.problems
         self.faults += other.faults
         self.families += other.families
@@ -52,21 +52,21 @@ class Found:
         self.marks |= other.marks
 
 
-def look(part: tuple[str, str, range, dict[str, Any]]) -> Found:
+def check(chunk: tuple[str, str, range, dict[str, Any]]) -> Tally:
     """Draw and check some problems."""
-    task, split, indices, knobs = part
-    world = make_world(task, **knobs)
+    task, split, indices, world_args = chunk
+    world = make_world(task, **world_args)
     verify = importlib.import_module(f"tests.worlds.checkers.{task}").verify
-    found = Found(task, split)
+    tally = Tally(task, split)
     for index in indices:
         problem = world.problem(split, index)
         fault = verify(problem)
-        found.problems += 1
-        found.faults += [f"{problem.id}: {fault}"] if fault else []
-        found.families[family(problem)] += 1
-        found.answers.update(kinds_of_answer(problem))
-        found.marks.add(mark(problem))
-    return found
+        tally.problems += 1
+        tally.faults += [f"{problem.id}: {fault}"] if fault else []
+        tally.families[family(problem)] += 1
+        tally.answers.update(kinds_of_answer(problem))
+        tally.marks.add(mark(problem))
+    return tally
 
 
 def family(problem: Problem) -> str:
@@ -92,12 +92,12 @@ def mark(problem: Problem) -> bytes:
     return hashlib.sha256(content.encode()).digest()[:8]
 
 
-def collisions(found: dict[str, Found]) -> Iterator[str]:
+def collisions(tallies: dict[str, Tally]) -> Iterator[str]:
     """Splits that share a problem with training or validation."""
-    for one in ("train", "val"):
-        for other, its in found.items():
-            if other != one and (shared := found[one].marks & its.marks):
-                yield f"{one} and {other} share {len(shared)} problems"
+    for split in ("train", "val"):
+        for other, tally in tallies.items():
+            if other != split and (shared := tallies[split].marks & tally.marks):
+                yield f"{split} and {other} share {len(shared)} problems"
 
 
 def table(counts: Counter[str]) -> str:
@@ -112,44 +112,44 @@ def _natural(item: tuple[str, int]) -> tuple[int, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--size", type=int, default=10_000)
-    parser.add_argument("--task", choices=list(KNOBS), action="append")
+    parser.add_argument("--task", choices=list(WORLD_ARGS), action="append")
     parser.add_argument("--preset", default=None)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     failed = False
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        for task in options.task or KNOBS:
-            knobs = {**KNOBS[task], "preset": options.preset}
-            found = {split: Found(task, split) for split in make_world(task).splits}
-            parts = [
-                (task, split, range(start, min(start + PART, options.size)), knobs)
-                for split in found
-                for start in range(0, options.size, PART)
+        for task in options.task or WORLD_ARGS:
+            world_args = {**WORLD_ARGS[task], "preset": options.preset}
+            tallies = {split: Tally(task, split) for split in make_world(task).splits}
+            chunks = [
+                (task, split, range(start, min(start + CHUNK, options.size)), world_args)
+                for split in tallies
+                for start in range(0, options.size, CHUNK)
             ]
-            bar = tqdm(total=options.size * len(found), unit=" problems", desc=task)
-            for one in pool.imap_unordered(look, parts):
-                found[one.split].add(one)
-                bar.update(one.problems)
+            bar = tqdm(total=options.size * len(tallies), unit=" problems", desc=task)
+            for tally in pool.imap_unordered(check, chunks):
+                tallies[tally.split].add(tally)
+                bar.update(tally.problems)
             bar.close()
-            faults = [fault for one in found.values() for fault in one.faults]
-            faults += collisions(found)
+            faults = [fault for tally in tallies.values() for fault in tally.faults]
+            faults += collisions(tallies)
             failed |= bool(faults)
-            report(task, found, faults)
+            report(task, tallies, faults)
     raise SystemExit(failed)
 
 
-def report(task: str, found: dict[str, Found], faults: list[str]) -> None:
+def report(task: str, tallies: dict[str, Tally], faults: list[str]) -> None:
     print(f"### {task}\n")
     for fault in faults[:20]:
         print(f"- FAULT {fault}")
     print("| split | problems | different | faults | families | answers |")
     print("|---|---|---|---|---|---|")
-    for split, one in found.items():
+    for split, tally in tallies.items():
         print(
-            f"| {split} | {one.problems:,} | {len(one.marks):,} | {len(one.faults)} "
-            f"| {table(one.families)} | {table(one.answers)} |"
+            f"| {split} | {tally.problems:,} | {len(tally.marks):,} | {len(tally.faults)} "
+            f"| {table(tally.families)} | {table(tally.answers)} |"
         )
-    shared = "none" if not list(collisions(found)) else "; ".join(collisions(found))
+    shared = "none" if not list(collisions(tallies)) else "; ".join(collisions(tallies))
     print(f"\nShared with train or val: {shared}.\n")
     sys.stdout.flush()
 

@@ -93,8 +93,8 @@ def test_tests_are_those_that_the_task_names():
         assert make_world(task).splits == ("train", "val", "id", *find_task(task).ood_splits)
 
 
-def test_wrong_knobs_are_one_sentence():
-    with pytest.raises(BadInput, match="no knob 'hight': it has width, height"):
+def test_wrong_world_args_are_one_sentence():
+    with pytest.raises(BadInput, match="no argument 'hight': it has width, height"):
         make_world("counting", hight=3)
-    with pytest.raises(BadInput, match="does not go with these knobs"):
+    with pytest.raises(BadInput, match="does not accept these arguments"):
         make_world("counting", width="wide")

@@ -21,7 +21,7 @@ RADII = {"large": 0.7, "small": 0.35}
 MIN_DISTANCE = 0.25
 """Between the edges of two objects."""
 MARGIN = 0.4
-"""Between two objects along each of the picture's directions on the ground."""
+"""Between two objects along each of the image's directions on the ground."""
 
 _SHAPES: dict[str, Shape] = {"cube": "box", "sphere": "sphere", "cylinder": "cylinder"}
 
@@ -59,7 +59,7 @@ class Blocks:
 
 
 class _Ground:
-    """The ground with what is taken of it, along the picture's directions."""
+    """The ground with what is taken of it, along the image's directions."""
 
     def __init__(self, camera: Camera, clear: float) -> None:
         self.camera, self.clear = camera, clear

@@ -27,22 +27,22 @@ def write_chain(
     """The chain that answers a question about a scene; a brief one names no object."""
     wording = _chosen(WORDINGS[style], rng)
     taking = bool(question.removed)
-    said: dict[str, Any] = {
+    gaps: dict[str, Any] = {
         "asked": plain_plural(question.asked),
         "removed": " or ".join(plain_plural(kind) for kind in question.removed),
         "count": 0,
         "gone": 0,
     }
-    sentences = [wording["opening_off" if taking else "opening"].format_map(said)]
+    sentences = [wording["opening_off" if taking else "opening"].format_map(gaps)]
     for step in _tally(question, scene, style):
-        said |= step
+        gaps |= step
         verdict = wording["yes" if step["counts"] else "no"]
         verdict += wording["off"] if step["goes"] else ""
         if not brief:
-            sentences.append(wording["item"].format(verdict=verdict.format_map(said), **step))
-    sentences.append(wording["total_off" if taking else "total"].format_map(said))
-    change = -said["gone"] if taking else question.change
-    sentences.append(wording["sum"].format(sum=_sum(said["count"], change, question.change > 0)))
+            sentences.append(wording["item"].format(verdict=verdict.format_map(gaps), **step))
+    sentences.append(wording["total_off" if taking else "total"].format_map(gaps))
+    change = -gaps["gone"] if taking else question.change
+    sentences.append(wording["sum"].format(sum=_sum(gaps["count"], change, question.change > 0)))
     if style == "words":
         sentences = [sentence[0].upper() + sentence[1:] for sentence in sentences]
     return " ".join(sentences)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from reasonrft.worlds.counting.words import Description, clear_of_borders
 from reasonrft.worlds.drawing.camera import CLEVR, CLEVR_LAMPS, Camera, Lamps
-from reasonrft.worlds.drawing.renderer import Picture, draw, visible_pixels
+from reasonrft.worlds.drawing.renderer import Rendering, draw, visible_pixels
 from reasonrft.worlds.drawing.scene import Point, Solid
 
 Item = dict[str, Any]
@@ -21,9 +21,9 @@ TRIES = 50
 """How often a place is looked for before the scene is given up."""
 
 SEEN_WIDTH, SEEN_HEIGHT = 192, 128
-"""Size at which visibility is judged, whatever the size of the pictures; CLEVR's are 3 to 2."""
+"""Size at which visibility is judged, whatever the size of the images; CLEVR's are 3 to 2."""
 SEEN_PIXELS = 200 * SEEN_WIDTH * SEEN_HEIGHT // (320 * 240)
-"""CLEVR asks for 200 pixels in pictures of 320 by 240."""
+"""CLEVR asks for 200 pixels in images of 320 by 240."""
 
 _DIGITS = 4
 
@@ -60,7 +60,7 @@ def draw_scene(
 
 
 def framed(scene: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
-    """The scene with the places of its objects in a picture of this size."""
+    """The scene with the places of its objects in an image of this size."""
     camera = scene_camera(scene)
     items = [
         item
@@ -70,10 +70,10 @@ def framed(scene: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
     return {**scene, "objects": items, "width": width, "height": height}
 
 
-def photograph(
+def render_scene(
     scene: Mapping[str, Any], domain: Domain, width: int, height: int, antialias: int = 1
-) -> Picture:
-    """The picture of a scene."""
+) -> Rendering:
+    """The image of a scene."""
     lamps = Lamps(**{name: tuple(place) for name, place in scene["lamps"].items()})
     solids = domain.solids(scene["objects"])
     return draw(solids, scene_camera(scene), lamps, width, height, antialias)

@@ -17,7 +17,7 @@ from reasonrft.problems import Problem
 from reasonrft.worlds.base import World, belongs, fingerprint
 from reasonrft.worlds.counting.clevr_blocks import Blocks
 from reasonrft.worlds.counting.counting_chains import write_chain
-from reasonrft.worlds.counting.counting_scenes import Domain, draw_scene, framed, photograph
+from reasonrft.worlds.counting.counting_scenes import Domain, draw_scene, framed, render_scene
 from reasonrft.worlds.counting.drafts import Draft, Question, Source, fill
 from reasonrft.worlds.counting.questions import MOST, TEMPLATES, Family, find_families
 from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS, Vehicles
@@ -41,7 +41,7 @@ class Drawn:
     seed: int
 
     def randomness(self, use: str) -> random.Random:
-        """A source of its own for each use, so that none changes with another's knobs."""
+        """A source of its own for each use, so that none changes with another's arguments."""
         return random.Random(f"{self.seed}/{use}")
 
 
@@ -90,8 +90,8 @@ class CountingWorld(World):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of the pictures in pixels.
-            height: Height of the pictures in pixels.
+            width: Width of the images in pixels.
+            height: Height of the images in pixels.
             antialias: Rays per pixel along each side.
             objects: Fewest and most objects of a scene.
             sizes: Sizes of objects: large, small.
@@ -102,7 +102,7 @@ class CountingWorld(World):
             held_out: Those of the families that only ood-operation asks.
             style: Chains of thought in natural sentences, or in few distinct words.
             brief: Share of chains that state the tally without going through the objects.
-            light: What befalls the light of each picture, in this order.
+            light: Effects applied to each image, in this order.
             clear: Share of a grid cell's side that objects' middles keep from its borders.
             distractors: Most parts of a vehicle that have another colour.
             distance: From where vehicles are seen, in distances of CLEVR's camera.
@@ -119,7 +119,7 @@ class CountingWorld(World):
             "material": _subset("materials", materials, ("rubber", "metal"), 1),
             "shape": _subset("shapes", shapes, Blocks.shapes, 2),
         }
-        asked = [one for one in find_families(families) if one.answers(*self.objects)]
+        asked = [family for family in find_families(families) if family.answers(*self.objects)]
         held = find_families(held_out)
         self.held_out = [family for family in asked if family in held]
         self.trained = [family for family in asked if family not in held]
@@ -134,13 +134,13 @@ class CountingWorld(World):
         family, _ = self.plan(split, index)
         drawn = self.draw(split, index)
         scene = framed(drawn.scene, self.width, self.height)
-        picture = photograph(scene, self.domain(split), self.width, self.height, self.antialias)
+        rendering = render_scene(scene, self.domain(split), self.width, self.height, self.antialias)
         brief = drawn.randomness("length").random() < self.brief
         words = drawn.randomness("words")
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=self.task,
-            images=(encode_png(apply(self.light, picture.pixels, drawn.randomness("light"))),),
+            images=(encode_png(apply(self.light, rendering.pixels, drawn.randomness("light"))),),
             question=drawn.question.text,
             answer=str(drawn.answer),
             cot=write_chain(drawn.question, scene, self.style, words, brief),
@@ -153,7 +153,7 @@ class CountingWorld(World):
         )
 
     def domain(self, split: str) -> Domain:
-        """What a split's pictures show."""
+        """What a split's images show."""
         return self.domains["vehicles" if split == "ood-domain" else "blocks"]
 
     def plan(self, split: str, index: int) -> tuple[Family, int]:
@@ -169,7 +169,7 @@ class CountingWorld(World):
         return family, answers[place]
 
     def draw(self, split: str, index: int) -> Drawn:
-        """The question and the scene of a problem, without its picture."""
+        """The question and the scene of a problem, without its image."""
         family, answer = self.plan(split, index)
         domain = self.domain(split)
         values = self.values
@@ -181,11 +181,11 @@ class CountingWorld(World):
             scene = _draw_scene(source, draft, domain, split)
             if scene is not None:
                 return Drawn(draft.question, answer, scene, rng.getrandbits(64))
-        raise AssertionError("attempts end with an error of their own")
+        raise AssertionError("attempts raise when they run out")
 
-    def evidence(self, problem: Problem, pictures: list[str]) -> dict[str, Any]:
+    def evidence(self, problem: Problem, image_files: list[str]) -> dict[str, Any]:
         """The scene graph, as CLEVR writes it."""
-        return {"image_filename": pictures[0], **problem.meta["scene"]}
+        return {"image_filename": image_files[0], **problem.meta["scene"]}
 
 
 def make_domains(clear: float, distractors: int, distance: float) -> dict[str, Domain]:

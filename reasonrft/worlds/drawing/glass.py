@@ -25,14 +25,14 @@ RIM = 0.6
 """Share of the light that is lost where the glass is seen edge on."""
 
 
-def glassy(studio: Studio, surface: Surface, sight: Triple) -> list[np.ndarray]:
+def glassy(studio: Studio, surface: Surface, view: Triple) -> list[np.ndarray]:
     """Light that glass sends to the camera."""
-    (a, b, c), (x, y, z) = sight, surface.normal
+    (a, b, c), (x, y, z) = view, surface.normal
     through = THROUGH * (1 - RIM * (1 + a * x + b * y + c * z))
     for body, part in surface.each():
         if body.solid.shape != "sphere":
             through[part] *= _band(body, picked(surface.point, part))
-    mirror = mirrored(sight, surface.normal)
+    mirror = mirrored(view, surface.normal)
     glint = np.zeros_like(through)
     for lamp in studio.lamps:
         glint += _glint(lamp, surface, mirror)

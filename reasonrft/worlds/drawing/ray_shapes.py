@@ -113,7 +113,7 @@ def normalized(vector: Triple) -> Triple:
 def window(
     points: list[Point], camera: Camera, width: int, height: int
 ) -> tuple[slice, slice] | None:
-    """Rows and columns of the picture that a convex body with these corners can touch."""
+    """Rows and columns of the image that a convex body with these corners can touch."""
     seen = [camera.project(point, width, height) for point in points]
     if any(depth <= 0.1 for _, _, depth in seen):
         return slice(0, height), slice(0, width)

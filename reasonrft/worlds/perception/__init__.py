@@ -1,4 +1,4 @@
-"""Perception: what pictures show, in the words of the tasks' chains, and never their questions."""
+"""Perception: what images show, in the words of the tasks' chains, and never their questions."""
 
 from reasonrft.worlds.perception.counting_perception import CountingPerception
 from reasonrft.worlds.perception.structure_perception import StructurePerception

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reasonrft.worlds.counting.counting_scenes import draw_scene, framed, photograph
+from reasonrft.worlds.counting.counting_scenes import draw_scene, framed, render_scene
 from reasonrft.worlds.counting.counting_world import CountingWorld, make_domains
 from reasonrft.worlds.counting.questions import MOST
 from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS
@@ -24,12 +24,17 @@ from reasonrft.worlds.counting.words import (
 )
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.scene import COLORS
-from reasonrft.worlds.perception.cells import Cells, owned
-from reasonrft.worlds.perception.perception_world import TINY_PHOTOS, Ask, PerceptionWorld, Sight
+from reasonrft.worlds.perception.cells import Cells, object_cells
+from reasonrft.worlds.perception.perception_world import (
+    TINY_PHOTOS,
+    Ask,
+    CaptionedImages,
+    PerceptionWorld,
+)
 
 _TINY = CountingWorld.presets["tiny"]
 _SHARED = ("width", "height", "objects", "clear", "distractors", "distance")
-"""Knobs of the task's world: the scenes must look alike."""
+"""Arguments of the task's world: the scenes must look alike."""
 MOST_VEHICLES = 7
 """More of them find no room."""
 
@@ -42,7 +47,7 @@ _SIDES = {
 _TWO_KINDS = 0.3
 """Share of searches for things of either of two kinds."""
 _CLEAR = 6.0
-"""Share of the picture's width, as one over it, that things must be apart to be beside another."""
+"""Share of the image's width, as one over it, that things must be apart to be beside another."""
 
 
 class CountingPerception(PerceptionWorld):
@@ -52,7 +57,7 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {knob: _TINY[knob] for knob in _SHARED} | TINY_PHOTOS,
+        "tiny": {name: _TINY[name] for name in _SHARED} | TINY_PHOTOS,
     }
 
     def __init__(
@@ -65,7 +70,7 @@ class CountingPerception(PerceptionWorld):
         light: Sequence[Effect] = (),
         plain: float = 0.2,
         whole: float = 0.8,
-        told: bool = False,
+        text_only: bool = False,
         clear: float = 0.0,
         distractors: int = MOST_DISTRACTORS,
         distance: float = 1.0,
@@ -74,14 +79,14 @@ class CountingPerception(PerceptionWorld):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of the pictures in pixels.
-            height: Height of the pictures in pixels.
-            antialias: Rays per pixel along each side, drawn for each picture; the first in tests.
+            width: Width of the images in pixels.
+            height: Height of the images in pixels.
+            antialias: Rays per pixel along each side, drawn for each image; the first in tests.
             objects: Fewest and most objects of a scene.
-            light: What befalls the light of pictures in train and val, in this order.
-            plain: Share of pictures in train and val that are left as they were drawn.
-            whole: Share of thoughts that tell all of the pictures, not just what was asked for.
-            told: Whether questions tell in words what pictures would show, for there are none.
+            light: Effects applied to images of train and val, in this order.
+            plain: Share of images of train and val that get no effects.
+            whole: Share of chains that describe the whole image, not only what is asked for.
+            text_only: Give no images: questions say in words what they would show.
             clear: Share of a grid cell's side that objects' middles keep from its borders.
             distractors: Most parts of a vehicle that have another colour.
             distance: From where vehicles are seen, in distances of CLEVR's camera.
@@ -89,15 +94,15 @@ class CountingPerception(PerceptionWorld):
         """
         super().__init__(seed, light, plain, whole, mixed)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
-        self.told = told
+        self.text_only = text_only
         self.domains = make_domains(clear, distractors, distance)
         # Words are learned from words, which cost less.
-        self.often = {"all": 25, "sum": 8} if told else {"all": 5, "sum": 2}
+        self.often = {"all": 25, "sum": 8} if text_only else {"all": 5, "sum": 2}
         self.least, self.most = objects
         if not 1 <= self.least <= self.most <= MOST:
             raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
 
-    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+    def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
         domain = self.domains[look]
         most = max(self.least, min(self.most, MOST_VEHICLES if look == "vehicles" else MOST))
         things = [_thing(rng, domain.shapes) for _ in range(rng.randint(self.least, most))]
@@ -105,15 +110,15 @@ class CountingPerception(PerceptionWorld):
         if scene is None:
             return None
         scene = framed(scene, self.width, self.height)
-        pictures: tuple[np.ndarray, ...] = ()
+        images: tuple[np.ndarray, ...] = ()
         cells: tuple[Cells, ...] = ()
-        if not self.told:
+        if not self.text_only:
             rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
-            picture = photograph(scene, domain, self.width, self.height, rays)
-            said = [_sentence(item, scene) for item in scene["objects"]]
-            pictures, cells = (picture.pixels,), (owned(picture.owners, said),)
+            rendering = render_scene(scene, domain, self.width, self.height, rays)
+            sentences = [_sentence(item, scene) for item in scene["objects"]]
+            images, cells = (rendering.pixels,), (object_cells(rendering.owners, sentences),)
         items = from_left_to_right(scene["objects"])
-        return Sight(pictures, caption_of(scene), _asks(items, scene, rng), cells)
+        return CaptionedImages(images, caption_of(scene), _asks(items, scene, rng), cells)
 
 
 def caption_of(scene: Mapping[str, Any]) -> tuple[str, ...]:
@@ -210,13 +215,13 @@ def _searches(
         if rng.random() < _TWO_KINDS:
             kinds.append(_kind(rng, rng.choice((*things, _thing(rng, shapes)))))
         meant = [any(fits(other, kind) for kind in kinds) for other in things]
-        found = tuple(i for i, one in enumerate(meant) if one)
+        about = tuple(i for i, is_meant in enumerate(meant) if is_meant)
         yield Ask(
             f"Where are all {' and all '.join(plural_phrase(rng, kind) for kind in kinds)}?",
-            ", ".join(places[i] for i in found) or "none",
-            found,
+            ", ".join(places[i] for i in about) or "none",
+            about,
             first=" or ".join(plain_plural(kind) for kind in kinds),
-            marks=tuple("yes" if one else "no" for one in meant),
+            marks=tuple("yes" if is_meant else "no" for is_meant in meant),
         )
 
 
@@ -232,12 +237,12 @@ def _sums(things: Sequence[Description], rng: random.Random) -> Iterator[Ask]:
         phrase = plural_phrase(rng, {key: thing[key] for key in ("color", "shape")})
         more = rng.randint(0, MOST)
         less = rng.randint(0, more)
-        one, verb, sign, two = rng.choice(
+        first, verb, sign, second = rng.choice(
             [(less, "Add", "+", more - less), (more, "Subtract", "-", less)]
         )
-        result = one + two if sign == "+" else one - two
-        question = f"{one} {phrase} exist. {verb} {two} {phrase}. How many {phrase} exist?"
-        yield Ask(question, str(result), (), "counting", last=f"{one} {sign} {two} = {result}")
+        result = first + second if sign == "+" else first - second
+        question = f"{first} {phrase} exist. {verb} {second} {phrase}. How many {phrase} exist?"
+        yield Ask(question, str(result), (), "counting", last=f"{first} {sign} {second} = {result}")
 
 
 def _relations(

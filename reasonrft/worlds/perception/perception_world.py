@@ -1,6 +1,6 @@
 """What the perception worlds have in common: a caption, and a question that it answers.
 
-Train and val mix all looks of a task's pictures, those of its tests out of domain too; each test
+Train and val mix all looks of a task's images, those of its tests out of domain too; each test
 shows one look, as the task's world draws it. Scenes are drawn anew: none is a task's.
 """
 
@@ -17,7 +17,7 @@ from reasonrft.worlds.drawing.light import Effect, apply
 from reasonrft.worlds.drawing.png import encode_png
 from reasonrft.worlds.perception.cells import Cells
 
-PHOTOGRAPHED: tuple[Mapping[str, Any], ...] = (
+PHOTO_EFFECTS: tuple[Mapping[str, Any], ...] = (
     {"class_path": "RandomLight"},
     {"class_path": "Blur", "init_args": {"radius": (0.0, 0.8)}},
     {"class_path": "SensorNoise", "init_args": {"amount": (0.0, 0.02)}},
@@ -25,11 +25,11 @@ PHOTOGRAPHED: tuple[Mapping[str, Any], ...] = (
 )
 """What takes drawings closer to photographs."""
 TINY_PHOTOS: dict[str, Any] = {
-    "light": PHOTOGRAPHED,
+    "light": PHOTO_EFFECTS,
     "plain": 0.7,
     "antialias": (1, 1, 1, 2),
 }
-"""How pictures of solids are taken in the presets "tiny"."""
+"""How images of solids are taken in the presets "tiny"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +50,23 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """Pictures, all that is seen in them sentence by sentence, and what may be asked of it."""
+class CaptionedImages:
+    """Images, all that is seen in them sentence by sentence, and what may be asked of it."""
 
-    pictures: tuple[np.ndarray, ...]
+    images: tuple[np.ndarray, ...]
     """Empty where the question is to tell what they would show."""
     caption: tuple[str, ...]
     asks: Mapping[str, Sequence[Ask]]
     """By kind of question."""
     cells: tuple[Cells, ...]
-    """What the cells of each picture show."""
+    """What the cells of each image show."""
 
 
 class PerceptionWorld(World):
-    """Pictures of a task's world with captions for thoughts and perception for questions."""
+    """Images of a task's world with captions for thoughts and perception for questions."""
 
     looks: ClassVar[tuple[str, ...]]
-    """The kinds of pictures; the tests are called by them."""
+    """The kinds of images; the tests are called by them."""
     separator: ClassVar[str] = " "
     stop: ClassVar[str] = "."
 
@@ -91,50 +91,52 @@ class PerceptionWorld(World):
     def problem(self, split: str, index: int) -> Problem:
         look = split if split in self.looks else self.mixed[index % len(self.mixed)]
         for rng in self.attempts(split, index):
-            sight = self.see(rng, look, split)
-            if sight is not None:
-                return self._asked(sight, look, split, index, rng)
-        raise AssertionError("attempts end with an error of their own")
+            drawn = self.draw_images(rng, look, split)
+            if drawn is not None:
+                return self._asked(drawn, look, split, index, rng)
+        raise AssertionError("attempts raise when they run out")
 
-    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+    def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
         """Something to be seen, or None if this attempt did not suit."""
         raise NotImplementedError(f"{type(self).__name__} does not say what there is to see")
 
     def _asked(
-        self, sight: Sight, look: str, split: str, index: int, rng: random.Random
+        self, drawn: CaptionedImages, look: str, split: str, index: int, rng: random.Random
     ) -> Problem:
-        kinds = sorted(kind for kind, asks in sight.asks.items() if asks)
+        kinds = sorted(kind for kind, asks in drawn.asks.items() if asks)
         (kind,) = rng.choices(kinds, [self.often.get(kind, 1) for kind in kinds])
-        ask = rng.choice(sight.asks[kind])
+        ask = rng.choice(drawn.asks[kind])
         whole = rng.random() < self.whole or not (ask.about or ask.first or ask.last)
-        caption = sight.caption
+        caption = drawn.caption
         if ask.marks:
             caption = tuple(map(" ".join, zip(caption, ask.marks, strict=True)))
         seen = caption if whole else [caption[i] for i in ask.about]
-        said = [sentence for sentence in (ask.first, *seen, ask.last) if sentence]
-        question = ask.question if sight.pictures else f"{self._text(sight.caption)} {ask.question}"
+        sentences = [sentence for sentence in (ask.first, *seen, ask.last) if sentence]
+        question = ask.question if drawn.images else f"{self._text(drawn.caption)} {ask.question}"
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=ask.task,
-            images=tuple(encode_png(self._lit(picture, split, rng)) for picture in sight.pictures),
+            images=tuple(
+                encode_png(self._with_effects(image, split, rng)) for image in drawn.images
+            ),
             question=question,
             answer=ask.answer,
             choices=ask.choices,
-            cot=self._text(said),
+            cot=self._text(sentences),
             meta={
                 "split": split,
                 "look": look,
                 "template": kind,
                 "whole": whole,
-                "cells": sight.cells,
+                "cells": drawn.cells,
             },
         )
 
     def _text(self, sentences: Sequence[str]) -> str:
         return self.separator.join(f"{sentence}{self.stop}" for sentence in sentences)
 
-    def _lit(self, picture: np.ndarray, split: str, rng: random.Random) -> np.ndarray:
-        """A picture as it may have been photographed; tests show it as it was drawn."""
+    def _with_effects(self, image: np.ndarray, split: str, rng: random.Random) -> np.ndarray:
+        """An image as it may have been photographed; tests show it as it was drawn."""
         if split in self.looks or rng.random() < self.plain:
-            return picture
-        return apply(self.light, picture, rng)
+            return image
+        return apply(self.light, image, rng)

@@ -7,8 +7,13 @@ from typing import Any, ClassVar
 from reasonrft.worlds.base import belongs, fingerprint
 from reasonrft.worlds.counting.words import grid_place
 from reasonrft.worlds.drawing.light import Effect
-from reasonrft.worlds.perception.cells import Cells, held, joined, written
-from reasonrft.worlds.perception.perception_world import PHOTOGRAPHED, Ask, PerceptionWorld, Sight
+from reasonrft.worlds.perception.cells import Cells, label_cells, merge_cells, point_cells
+from reasonrft.worlds.perception.perception_world import (
+    PHOTO_EFFECTS,
+    Ask,
+    CaptionedImages,
+    PerceptionWorld,
+)
 from reasonrft.worlds.structure.figure_layout import Drawing, lay_out
 from reasonrft.worlds.structure.figure_layout import Mapping as Placing
 from reasonrft.worlds.structure.options import LAYOUTS, LETTERS, listing
@@ -22,7 +27,7 @@ from reasonrft.worlds.structure.topologies.grid_shapes import DIRECTIONS, SIDE
 
 _TINY = StructureWorld.presets["tiny"]
 _SHARED = ("width", "height", "topologies", "ood_topologies", "small")
-"""Knobs of the task's world: the figures must look alike."""
+"""Arguments of the task's world: the figures must look alike."""
 _KINDS = {
     "triangle_sum": "triangle",
     "exterior_angle": "extended triangle",
@@ -47,7 +52,7 @@ class StructurePerception(PerceptionWorld):
     looks = ("coloured", "drawn")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {knob: _TINY[knob] for knob in _SHARED} | {"light": PHOTOGRAPHED, "plain": 0.6},
+        "tiny": {name: _TINY[name] for name in _SHARED} | {"light": PHOTO_EFFECTS, "plain": 0.6},
     }
 
     def __init__(
@@ -66,14 +71,14 @@ class StructurePerception(PerceptionWorld):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of the pictures in pixels.
-            height: Height of the pictures in pixels.
+            width: Width of the images in pixels.
+            height: Height of the images in pixels.
             topologies: Kinds of coloured figures.
             ood_topologies: Kinds of figures in Geometry3K's manner.
             small: Keep numbers and figures small.
-            light: What befalls the light of pictures in train and val, in this order.
-            plain: Share of pictures in train and val that are left as they were drawn.
-            whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+            light: Effects applied to images of train and val, in this order.
+            plain: Share of images of train and val that get no effects.
+            whole: Share of chains that describe the whole image, not only what is asked for.
             mixed: Looks that train and val mix; all if none is named.
         """
         super().__init__(seed, light, plain, whole, mixed)
@@ -82,7 +87,7 @@ class StructurePerception(PerceptionWorld):
         self.width, self.height, self.small = width, height, small
         self.topologies = {"coloured": tuple(topologies), "drawn": tuple(ood_topologies)}
 
-    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+    def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
         topology = rng.choice(self.topologies[look])
         builds = TOPOLOGIES if look == "coloured" else DRAWN_TOPOLOGIES
         turn = rng.randrange(1_000_000)
@@ -95,16 +100,18 @@ class StructurePerception(PerceptionWorld):
         if drawing is None:
             return None
         kind = _KINDS.get(topology, topology.replace("_", " "))
-        said = _Caption(kind)
-        said.read(puzzle, drawing, rng)
+        caption = _Caption(kind)
+        caption.read(puzzle, drawing, rng)
         cells = _cells(kind, puzzle, drawing)
-        return Sight((render(drawing, theme),), tuple(said.sentences), said.asks, (cells,))
+        return CaptionedImages(
+            (render(drawing, theme),), tuple(caption.sentences), caption.asks, (cells,)
+        )
 
 
 def _cells(kind: str, puzzle: Puzzle, drawing: Drawing) -> Cells:
     """In the middle what is drawn, of how many parts; elsewhere squares, and labels with bars."""
     width, height = drawing.size
-    said = [kind.replace(" ", "-")]
+    words = [kind.replace(" ", "-")]
     squares: list[tuple[Point, str]] = []
     if "before" in puzzle.state:
         place = Placing(puzzle.figure, width, height, drawing.margin)
@@ -118,12 +125,13 @@ def _cells(kind: str, puzzle: Puzzle, drawing: Drawing) -> Cells:
             for x, square in enumerate(row)
         ]
     elif not puzzle.figure.labels:
-        said += [f"{fact.name}{fact.value}" for fact in puzzle.facts]
-    middle = ((width / 2, height / 2), " ".join(said))
+        words += [f"{fact.name}{fact.value}" for fact in puzzle.facts]
+    middle = ((width / 2, height / 2), " ".join(words))
     bars = puzzle.facts if "ticks" in puzzle.state else ()
     heights = {bar.name: f"high{bar.value}" for bar in bars}
-    return joined(
-        held([middle, *squares], width, height), written(drawing.boxes, width, height, heights)
+    return merge_cells(
+        point_cells([middle, *squares], width, height),
+        label_cells(drawing.boxes, width, height, heights),
     )
 
 

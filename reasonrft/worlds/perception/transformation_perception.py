@@ -1,7 +1,7 @@
-"""Seeing for transformation: what stands in which cell of the stage, in both pictures.
+"""Seeing for transformation: what stands in which cell of the stage, in both images.
 
-The pictures show two states that have nothing to do with each other, so that there is nothing to
-compare. Objects of the first picture have numbers, as a task's questions list them.
+The images show two states that have nothing to do with each other, so that there is nothing to
+compare. Objects of the first image have numbers, as a task's questions list them.
 """
 
 import random
@@ -12,9 +12,14 @@ from reasonrft.derivation.states import Sample, question_of
 from reasonrft.derivation.transformation import Item, State
 from reasonrft.worlds.base import belongs
 from reasonrft.worlds.drawing.light import Effect
-from reasonrft.worlds.drawing.renderer import Picture
-from reasonrft.worlds.perception.cells import owned
-from reasonrft.worlds.perception.perception_world import TINY_PHOTOS, Ask, PerceptionWorld, Sight
+from reasonrft.worlds.drawing.renderer import Rendering
+from reasonrft.worlds.perception.cells import object_cells
+from reasonrft.worlds.perception.perception_world import (
+    TINY_PHOTOS,
+    Ask,
+    CaptionedImages,
+    PerceptionWorld,
+)
 from reasonrft.worlds.transformation.state_sampling import draw_state
 from reasonrft.worlds.transformation.trance_records import scene_mark
 from reasonrft.worlds.transformation.trance_scenes import Shot, draw_scene
@@ -23,7 +28,7 @@ from reasonrft.worlds.transformation.transformation_world import TransformationW
 
 _TINY = TransformationWorld.presets["tiny"]
 _SHARED = ("width", "height", "clear")
-"""Knobs of the task's world: the scenes must look alike."""
+"""Arguments of the task's world: the scenes must look alike."""
 _DIRECTIONS = (
     ("front_left", "front", "front_right"),
     ("left", "", "right"),
@@ -40,7 +45,7 @@ class TransformationPerception(PerceptionWorld):
     splits = ("train", "val", *looks)
     separator, stop = "\n", ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {knob: _TINY[knob] for knob in _SHARED} | TINY_PHOTOS | {"visible": (2, 5)},
+        "tiny": {name: _TINY[name] for name in _SHARED} | TINY_PHOTOS | {"visible": (2, 5)},
     }
 
     def __init__(
@@ -60,15 +65,15 @@ class TransformationPerception(PerceptionWorld):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of the pictures in pixels.
-            height: Height of the pictures in pixels.
-            antialias: Rays per pixel along each side, drawn for each picture; the first in tests.
+            width: Width of the images in pixels.
+            height: Height of the images in pixels.
+            antialias: Rays per pixel along each side, drawn for each image; the first in tests.
             visible: Fewest and most objects on the stage.
-            light: What befalls the light of pictures in train and val, in this order.
-            plain: Share of pictures in train and val that are left as they were drawn.
-            whole: Share of thoughts that tell all of the pictures, not just what was asked for.
+            light: Effects applied to images of train and val, in this order.
+            plain: Share of images of train and val that get no effects.
+            whole: Share of chains that describe the whole image, not only what is asked for.
             clear: Share of a cell's side that objects keep from the borders of rows and columns.
-            listed: Share of problems that list the first picture's objects, as the task's own do.
+            listed: Share of problems that list the first image's objects, as the task's own do.
             mixed: Looks that train and val mix; all if none is named.
         """
         super().__init__(seed, light, plain, whole, mixed)
@@ -79,7 +84,7 @@ class TransformationPerception(PerceptionWorld):
         if not 0 <= listed <= 1:
             raise ValueError("listed is a share, from 0 to 1")
 
-    def see(self, rng: random.Random, look: str, split: str) -> Sight | None:
+    def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
         states = [draw_state(rng, rng.randint(*self.visible), 0, self.clear) for _ in range(2)]
         first, second = states
         home = split if split in ("train", "val") else "id"
@@ -88,7 +93,7 @@ class TransformationPerception(PerceptionWorld):
         shots = (_shot(rng, first, "center"), _shot(rng, second, look))
         if not all(shot.shows_all() for shot in shots):
             return None
-        pictures = [self._draw(shot, split, rng) for shot in shots]
+        renderings = [self._draw(shot, split, rng) for shot in shots]
         listed = rng.random() < self.listed
         before, after = _scanned(first), _scanned(second)
         if listed:
@@ -106,12 +111,16 @@ class TransformationPerception(PerceptionWorld):
         else:
             asks = _asks(before, "first", 1) | _asks(after, "second", len(begin) + 2)
         cells = tuple(
-            owned(picture.owners, [f"{_place(item)} {name_of(item)}" for item in shot.state])
-            for picture, shot in zip(pictures, shots, strict=True)
+            object_cells(
+                rendering.owners, [f"{_place(item)} {name_of(item)}" for item in shot.state]
+            )
+            for rendering, shot in zip(renderings, shots, strict=True)
         )
-        return Sight(tuple(picture.pixels for picture in pictures), tuple(caption), asks, cells)
+        return CaptionedImages(
+            tuple(rendering.pixels for rendering in renderings), tuple(caption), asks, cells
+        )
 
-    def _draw(self, shot: Shot, split: str, rng: random.Random) -> Picture:
+    def _draw(self, shot: Shot, split: str, rng: random.Random) -> Rendering:
         rays = self.antialias[0] if split in self.looks else rng.choice(self.antialias)
         return shot.draw(self.width, self.height, rays)
 
@@ -130,29 +139,29 @@ def _place(item: Item) -> str:
     return "r{} c{}".format(*cell(item))
 
 
-def _asks(items: Sequence[Item], picture: str, start: int) -> dict[str, list[Ask]]:
-    """Questions about one picture for words and numbers; its sentences start here."""
+def _asks(items: Sequence[Item], image: str, start: int) -> dict[str, list[Ask]]:
+    """Questions about one image for words and numbers; its sentences start here."""
     names, places = [name_of(item) for item in items], [_place(item) for item in items]
     asks: dict[str, list[Ask]] = {
-        f"{picture} place": [
-            Ask(f"What is at {place} in the {picture} picture?", names[i], (start + i,))
+        f"{image} place": [
+            Ask(f"What is at {place} in the {image} picture?", names[i], (start + i,))
             for i, place in enumerate(places)
             if places.count(place) == 1
         ]
     }
     for at, axis in enumerate(("row", "column")):
-        asks[f"{picture} {axis}"] = [
+        asks[f"{image} {axis}"] = [
             Ask(
-                f"In which {axis} of the {picture} picture is the {name}?",
+                f"In which {axis} of the {image} picture is the {name}?",
                 str(cell(items[i])[at]),
                 (start + i,),
             )
             for i, name in enumerate(names)
         ]
     for key in SEEN:
-        asks[f"{picture} {key}"] = [
+        asks[f"{image} {key}"] = [
             Ask(
-                f"What {key} is the object at {place} in the {picture} picture?",
+                f"What {key} is the object at {place} in the {image} picture?",
                 getattr(items[i], key),
                 (start + i,),
             )

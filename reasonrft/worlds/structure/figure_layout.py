@@ -1,4 +1,4 @@
-"""From a figure to pixels: where shapes, marks and labels lie in a picture of a given size."""
+"""From a figure to pixels: where shapes, marks and labels lie in an image of a given size."""
 
 import math
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Mapping:
 
 
 def cap_height(width: int, height: int) -> float:
-    """Height of capitals for a picture of this size."""
+    """Height of capitals for an image of this size."""
     return max(6.5, round((4 + 0.026 * math.sqrt(width * height)) * 2) / 2)
 
 

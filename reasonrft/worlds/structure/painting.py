@@ -15,7 +15,7 @@ from reasonrft.worlds.structure.themes import Theme
 
 
 def render(drawing: Drawing, theme: Theme) -> npt.NDArray[np.uint8]:
-    """The picture, (H, W, 3)."""
+    """The image, (H, W, 3)."""
     canvas = Canvas(*drawing.size, theme.ground)
     for shape in drawing.shapes:
         if isinstance(shape, Path):

@@ -68,8 +68,8 @@ class StructureWorld(World):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of pictures in pixels.
-            height: Height of pictures in pixels.
+            width: Width of images in pixels.
+            height: Height of images in pixels.
             topologies: Kinds of problem in train, val and id.
             ood_topologies: Kinds of problem in ood.
             choice_share: Share of problems that list choices, where a number can be asked too.
@@ -81,7 +81,7 @@ class StructureWorld(World):
         _refuse_unknown(ood_topologies, tuple(DRAWN_TOPOLOGIES))
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
             raise BadInput(
-                f"structure pictures of {width}x{height} pixels: labels need "
+                f"structure images of {width}x{height} pixels: labels need "
                 f"{LEAST_WIDTH}x{LEAST_HEIGHT} at least"
             )
         self.width, self.height = width, height
@@ -98,7 +98,7 @@ class StructureWorld(World):
         return Plan(topology, turn, after > before, before)
 
     def problem(self, split: str, index: int) -> Problem:
-        """The problem with this index, with its picture as PNG bytes."""
+        """The problem with this index, with its image as PNG bytes."""
         form, drawing, theme = self.compose(split, index)
         return Problem(
             id=f"structure-{split}-{index:06d}",
@@ -118,7 +118,7 @@ class StructureWorld(World):
         )
 
     def compose(self, split: str, index: int) -> tuple[Form, Drawing, Theme]:
-        """A problem before it is painted: its words, and where everything lies in the picture."""
+        """A problem before it is painted: its words, and where everything lies in the image."""
         plan = self.plan(split, index)
         ood = split == "ood"
         build = (DRAWN_TOPOLOGIES if ood else TOPOLOGIES)[plan.topology]
@@ -138,7 +138,7 @@ class StructureWorld(World):
                 before = plan.choices_before if number else plan.turn
                 letter = in_turn(LETTERS[: puzzle.options], before, f"{targets}/letter")
                 return as_choice(puzzle, letter, ood, rng), drawing, theme
-        raise AssertionError("attempts end with an error of their own")
+        raise AssertionError("attempts raise when they run out")
 
 
 def _record(puzzle: Puzzle) -> dict[str, Any]:

@@ -120,14 +120,14 @@ def _admitted(
     earlier: Sequence[Transformation],
     full: bool,
 ) -> bool:
-    """Whether a picture can show the change: TVR's rules, or with `full` off those and ours.
+    """Whether an image can show the change: TVR's rules, or with `full` off those and ours.
 
     Nothing that was changed may leave the stage, and nothing that left it returns. Ours: nothing
     enters or leaves it, and no attribute changes twice.
     """
     was, is_now = state[change.item].visible, after[change.item].visible
     kind = "inner" if was and is_now else "out" if was else "in"
-    touched = {(one.item, one.attribute) for one in earlier}
+    touched = {(other.item, other.attribute) for other in earlier}
     if not full:
         return kind == "inner" and (change.item, change.attribute) not in touched
     if kind != "inner" and any(item == change.item for item, _ in touched):

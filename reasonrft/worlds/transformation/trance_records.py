@@ -10,9 +10,9 @@ from reasonrft.worlds.base import fingerprint
 
 
 def scene_mark(state: State) -> int:
-    """The fingerprint of what the first picture shows, in whatever order it is listed.
+    """The fingerprint of what the first image shows, in whatever order it is listed.
 
-    Scenes with one first picture are in one split, whatever changes in them.
+    Scenes with one first image are in one split, whatever changes in them.
     """
     return fingerprint("transformation", sorted(_row(item) for item in state if item.visible))
 
@@ -49,15 +49,15 @@ def _change_row(change: Transformation) -> dict[str, Any]:
     return {"obj_idx": change.item, "attr": change.attribute, "val": value}
 
 
-def tvr_row(problem: Problem, pictures: Sequence[str]) -> dict[str, Any]:
-    """A problem's states and pictures, as TVR's files have them."""
+def tvr_row(problem: Problem, image_files: Sequence[str]) -> dict[str, Any]:
+    """A problem's states and images, as TVR's files have them."""
     first, last = problem.meta["states"]
     view = f"Camera_{str(problem.meta['view']).capitalize()}"
     return {
         "idx": problem.id,
         "states": [
-            {**first, "images": {"Camera_Center": pictures[0]}},
-            {**last, "images": {view: pictures[1]}},
+            {**first, "images": {"Camera_Center": image_files[0]}},
+            {**last, "images": {view: image_files[1]}},
         ],
         "transformations": problem.meta["transformations"],
     }

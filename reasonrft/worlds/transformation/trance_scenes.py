@@ -15,15 +15,15 @@ from reasonrft.worlds.drawing.camera import (
     Camera,
     Lamps,
 )
-from reasonrft.worlds.drawing.renderer import Picture, draw, visible_pixels
+from reasonrft.worlds.drawing.renderer import Rendering, draw, visible_pixels
 from reasonrft.worlds.drawing.scene import Material, Shape, Solid
 
 VIEWS = {"center": TRANCE_CENTER, "left": TRANCE_LEFT, "right": TRANCE_RIGHT}
 """Where a final state is seen from; an initial one is seen from the centre."""
 SEEN_WIDTH, SEEN_HEIGHT = 160, 120
-"""Size at which visibility is judged, whatever the size of the pictures."""
+"""Size at which visibility is judged, whatever the size of the images."""
 SEEN_PIXELS = 150 * SEEN_WIDTH * SEEN_HEIGHT / (320 * 240)
-"""TVR asks for 150 pixels in pictures of 320 by 240."""
+"""TVR asks for 150 pixels in images of 320 by 240."""
 
 _SHAPES: dict[str, Shape] = {"cube": "box", "sphere": "sphere", "cylinder": "cylinder"}
 _MATERIALS: dict[str, Material] = {"rubber": "rubber", "metal": "metal", "glass": "glass"}
@@ -38,7 +38,7 @@ class Shot:
     camera: Camera
     lamps: Lamps
 
-    def draw(self, width: int, height: int, antialias: int = 1) -> Picture:
+    def draw(self, width: int, height: int, antialias: int = 1) -> Rendering:
         """The photograph."""
         solids = to_solids(self.state, self.rotations)
         return draw(solids, self.camera, self.lamps, width, height, antialias, "trance")
@@ -69,7 +69,7 @@ class Scene:
 def draw_scene(rng: random.Random, sample: Sample) -> Scene:
     """Turn the objects of a sample, and place its cameras and lamps.
 
-    As in TRANCE, neither they nor the centre camera move between the pictures of a sample.
+    As in TRANCE, neither they nor the centre camera move between the images of a sample.
     """
     rotations = tuple(rng.uniform(0, 360) for _ in sample.initial)
     lamps = TRANCE_LAMPS.jittered(rng)

@@ -1,4 +1,4 @@
-"""Chains of thought for transformations: the pictures compared object by object.
+"""Chains of thought for transformations: the images compared object by object.
 
 The stage has five rows and five columns, and a step is as long as a row is deep: so that a move can
 be read off two places, whatever the rounding.
@@ -82,7 +82,7 @@ class Story:
 
 
 def write_chain(sample: Sample, style: Style, rng: random.Random) -> str:
-    """The comparison of two pictures that ends with the answer; the wording is random."""
+    """The comparison of two images that ends with the answer; the wording is random."""
     answer = answer_of(sample.transformations)
     if style == "compact":
         lines = [_compact(story, total) for story, total in _tallied(sample)]
@@ -111,15 +111,15 @@ def _tallied(sample: Sample) -> list[tuple[Story, int]]:
     for change in sample.transformations:
         ways.append(tuple(dict.fromkeys(way.value for way in admissible(state, change))))
         state = transform(state, change)
-    told, total = [], 0
+    stories, total = [], 0
     for number, (before, after) in enumerate(zip(sample.initial, sample.final, strict=True)):
         steps = [i for i, change in enumerate(sample.transformations) if change.item == number]
         changes = tuple(sample.transformations[step] for step in steps)
         total += len(steps)
-        told.append(
+        stories.append(
             (Story(number, before, after, changes, tuple(ways[step] for step in steps)), total)
         )
-    return told
+    return stories
 
 
 def _worded(story: Story, total: int, sample: Sample, voice: Sequence[int]) -> str:
@@ -203,9 +203,9 @@ def _compact_item(item: Item, named: bool) -> str:
 
 def _compact_moves(story: Story) -> str:
     moves = [change for change in story.changes if change.attribute == "position"]
-    told = [f"{change.value} {change.steps}" for change in moves]
+    texts = [f"{change.value} {change.steps}" for change in moves]
     if not (story.before.visible and story.after.visible):
         verb = "out" if story.before.visible else "in"
-        return " ".join([verb, "/".join(story.ways[0]), moves[0].value, *told[1:]])
+        return " ".join([verb, "/".join(story.ways[0]), moves[0].value, *texts[1:]])
     rows, columns = (to - at for at, to in zip(cell(story.before), cell(story.after), strict=True))
-    return f"{rows:+d} {columns:+d} {' '.join(told) or 'stay'}"
+    return f"{rows:+d} {columns:+d} {' '.join(texts) or 'stay'}"

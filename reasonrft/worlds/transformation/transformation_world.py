@@ -32,12 +32,12 @@ class Drawn:
     seed: int
 
     def randomness(self, use: str) -> random.Random:
-        """A source of its own for each use, so that none changes with another's knobs."""
+        """A source of its own for each use, so that none changes with another's arguments."""
         return random.Random(f"{self.seed}/{use}")
 
 
 class TransformationWorld(World):
-    """One to four changes between a picture from the centre and one from the centre or a side.
+    """One to four changes between an image from the centre and one from the centre or a side.
 
     The tests show the same scenes from three sides, so that nothing but the view differs.
     """
@@ -73,8 +73,8 @@ class TransformationWorld(World):
         """
         Args:
             seed: Another seed is another data set.
-            width: Width of the pictures in pixels.
-            height: Height of the pictures in pixels.
+            width: Width of the images in pixels.
+            height: Height of the images in pixels.
             antialias: Rays per pixel along each side.
             visible: Fewest and most objects on the stage at first.
             steps: Fewest and most changes.
@@ -82,7 +82,7 @@ class TransformationWorld(World):
             moves: Moves on the stage alone, or TVR's rules in full: ten objects, moves onto the
                 stage and off it, attributes that change twice.
             style: Chains of thought in natural sentences, or in few distinct words.
-            light: What befalls the light of each picture, in this order.
+            light: Effects applied to each image, in this order.
             clear: Share of a cell's side that objects keep from the borders of rows and columns.
         """
         super().__init__(seed)
@@ -105,7 +105,7 @@ class TransformationWorld(World):
         return Problem(
             id=f"{self.task}-{split}-{index:06d}",
             task=self.task,
-            images=tuple(self._picture(shot, light) for shot in (scene.first, scene.last[view])),
+            images=tuple(self._image(shot, light) for shot in (scene.first, scene.last[view])),
             question=question_of(sample.initial),
             answer=answer_of(sample.transformations),
             cot=write_chain(sample, self.style, drawn.randomness("words")),
@@ -122,10 +122,10 @@ class TransformationWorld(World):
             scene = self._scene(rng, plan, shared)
             if scene is not None:
                 return Drawn(scene, rng.getrandbits(64))
-        raise AssertionError("attempts end with an error of their own")
+        raise AssertionError("attempts raise when they run out")
 
-    def evidence(self, problem: Problem, pictures: list[str]) -> dict[str, Any]:
-        return tvr_row(problem, pictures)
+    def evidence(self, problem: Problem, image_files: list[str]) -> dict[str, Any]:
+        return tvr_row(problem, image_files)
 
     def _scene(self, rng: random.Random, plan: Plan, split: str) -> Scene | None:
         """One attempt, or None if it broke a rule; what costs most comes last."""
@@ -141,7 +141,7 @@ class TransformationWorld(World):
         scene = draw_scene(rng, sample)
         return scene if all(shot.shows_all() for shot in scene.shots()) else None
 
-    def _picture(self, shot: Shot, rng: random.Random) -> bytes:
+    def _image(self, shot: Shot, rng: random.Random) -> bytes:
         pixels = shot.draw(self.width, self.height, self.antialias).pixels
         return encode_png(put_light(self.light, pixels, rng))
 

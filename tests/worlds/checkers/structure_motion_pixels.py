@@ -14,7 +14,7 @@ SIDE = 40
 
 
 def motions_between(state: Mapping[str, Any]) -> set[tuple[str, int]]:
-    """Kinds of motion with the degrees of turns, clockwise, that explain the two pictures."""
+    """Kinds of motion with the degrees of turns, clockwise, that explain the two images."""
     before, after = _patterns(state)
     found = {("slide", 0)} if _same(before, after) else set()
     if _same(before[:, ::-1], after) or _same(before[::-1], after):

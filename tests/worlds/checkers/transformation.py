@@ -57,7 +57,7 @@ def verify(problem: Problem) -> str | None:
     if problem.answer != answer_of(sample.transformations):
         return "the answer does not say what was done"
     if options_of(sample) != problem.meta.get("options", []):
-        return "the options are not those that the pictures leave"
+        return "the options are not those that the images leave"
     task = TransformationTask()
     if task.fault(problem) or task.accuracy(f"<answer>{problem.answer}</answer>", problem) != 1:
         return "the task does not accept the answer"
@@ -71,7 +71,7 @@ def _ambiguity(sample: Sample) -> str | None:
     if twice or not all(item.visible for item in (*sample.initial, *sample.final)):
         return None
     rival = has_rival(sample.initial, sample.final, len(changes))
-    return "other calls explain the pictures as well" if rival else None
+    return "other calls explain the images as well" if rival else None
 
 
 def _faults(claims: Claims, before: Item, after: Item, so_far: Sequence[Call]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from reasonrft.readers import load_problems
 from reasonrft.tasks.counting import CountingTask
 from reasonrft.worlds import make_world
 from reasonrft.worlds.base import belongs
-from reasonrft.worlds.counting.counting_scenes import photograph, scene_camera, seen_pixels
+from reasonrft.worlds.counting.counting_scenes import render_scene, scene_camera, seen_pixels
 from reasonrft.worlds.counting.counting_world import CountingWorld, content_mark
 from reasonrft.worlds.counting.questions import FAMILIES, find_families
 from reasonrft.worlds.counting.words import clear_of_borders, described
@@ -23,7 +23,7 @@ from tests.worlds.checkers.counting import verify
 from tests.worlds.pixels import pixels_of
 
 SMALL = {"width": 24, "height": 16}
-"""Problems are the same at any size, and these pictures are drawn in no time."""
+"""Problems are the same at any size, and these images are drawn in no time."""
 TINY = CountingWorld.presets["tiny"]
 SPLITS = CountingWorld.splits
 
@@ -57,9 +57,9 @@ def test_problems_stay_as_they_are():
 
 
 @pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize("knobs", [{}, {**TINY}], ids=["words", "tiny"])
-def test_problems_are_right(split, knobs):
-    world = CountingWorld(5, **{**knobs, **SMALL})
+@pytest.mark.parametrize("world_args", [{}, {**TINY}], ids=["words", "tiny"])
+def test_problems_are_right(split, world_args):
+    world = CountingWorld(5, **{**world_args, **SMALL})
     for index in range(18):
         problem = world.problem(split, index)
         assert verify(problem) is None, problem
@@ -129,13 +129,13 @@ def test_scenes_do_not_depend_on_size_light_and_style():
 
 
 @pytest.mark.parametrize("split", ["train", "ood-domain"])
-def test_pictures_show_what_was_counted(split):
+def test_images_show_what_was_counted(split):
     world = CountingWorld(width=192, height=128)
     problem = world.problem(split, 4)
     scene, domain = problem.meta["scene"], world.domain(split)
-    picture = photograph(scene, domain, 192, 128)
-    assert np.array_equal(pixels_of(problem.images[0]), picture.pixels)
-    shown = np.bincount(picture.owners.ravel() + 1)[1:].tolist()
+    image = render_scene(scene, domain, 192, 128)
+    assert np.array_equal(pixels_of(problem.images[0]), image.pixels)
+    shown = np.bincount(image.owners.ravel() + 1)[1:].tolist()
     assert shown == seen_pixels(domain.solids(scene["objects"]), scene_camera(scene))
 
 
@@ -156,8 +156,8 @@ def test_questions_are_worded_like_the_official_ones(real):
     assert len(ours - theirs) <= 1  # Official ones of subtraction-1 are few: not all mixes occur.
 
 
-def test_knobs_are_checked():
-    for knobs, word in [
+def test_world_args_are_checked():
+    for world_args, word in [
         ({"objects": (0, 3)}, "objects"),
         ({"objects": (3, 11)}, "objects"),
         ({"colors": ["red"]}, "colors"),
@@ -167,13 +167,13 @@ def test_knobs_are_checked():
         ({"brief": 1.5}, "brief"),
     ]:
         with pytest.raises(BadInput, match=word):
-            make_world("counting", **knobs)
+            make_world("counting", **world_args)
     assert [family.name for family in find_families(["addition-1"])] == ["addition-1"]
 
 
 def test_few_attributes_do():
-    knobs = {"sizes": ["large"], "materials": ["rubber"], "colors": ["red", "blue"]}
-    world = CountingWorld(families=["subtraction-multihop", "addition"], **knobs, **SMALL)
+    world_args = {"sizes": ["large"], "materials": ["rubber"], "colors": ["red", "blue"]}
+    world = CountingWorld(families=["subtraction-multihop", "addition"], **world_args, **SMALL)
     for split in ("train", "ood-operation"):
         for index in range(8):
             problem = world.problem(split, index)
@@ -213,14 +213,14 @@ def test_objects_keep_clear_of_the_borders_of_cells(split):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("world_args", "message"),
     [
         ({"clear": 0.5}, "clear must be from 0 to less than 0.4"),
         ({"distractors": 9}, "distractors must be from 0 to 3"),
         ({"distance": 0.1}, r"distance must be from 0.5 to 1"),
     ],
 )
-def test_knobs_that_leave_nothing_to_see(knobs, said):
+def test_world_args_that_leave_nothing_to_see(world_args, message):
     for name in ("counting", "perception-counting"):
-        with pytest.raises(BadInput, match=said):
-            make_world(name, **knobs)
+        with pytest.raises(BadInput, match=message):
+            make_world(name, **world_args)

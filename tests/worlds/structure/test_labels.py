@@ -1,4 +1,4 @@
-"""Labels in every figure: readable, apart, inside the picture. Measured by points, not by boxes."""
+"""Labels in every figure: readable, apart, inside the image. Measured by points, not by boxes."""
 
 import math
 from dataclasses import replace

@@ -133,7 +133,7 @@ def test_the_share_of_choices_is_kept():
     assert sum(bool(world.compose("train", i)[0].choices) for i in range(40)) == 10
 
 
-def test_bad_knobs_are_refused():
+def test_bad_world_args_are_refused():
     with pytest.raises(BadInput, match="no structure topology 'cube'"):
         StructureWorld(topologies=("cube",))
     with pytest.raises(BadInput, match="no structure topology given"):

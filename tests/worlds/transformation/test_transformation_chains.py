@@ -14,8 +14,8 @@ KINDS = [*VALUES.values(), ("same", "changed"), ("stayed", "moved"), ("left", "e
 WORDS = {word: values for values in reversed(KINDS) for word in values}
 
 
-def problems(count: int, **knobs) -> list:
-    world = TransformationWorld(5, **SMALL, **knobs)
+def problems(count: int, **world_args) -> list:
+    world = TransformationWorld(5, **SMALL, **world_args)
     return [world.problem("train", index) for index in range(count)]
 
 

@@ -23,7 +23,7 @@ from tests.worlds.checkers.transformation import verify
 from tests.worlds.pixels import pixels_of
 
 SMALL = {"width": 16, "height": 12}
-"""Problems are the same at any size, and these pictures are drawn in no time."""
+"""Problems are the same at any size, and these images are drawn in no time."""
 TINY = TransformationWorld.presets["tiny"]
 
 
@@ -55,10 +55,10 @@ def test_problems_stay_as_they_are():
     }
 
 
-def test_pictures_stay_as_they_are():
+def test_images_stay_as_they_are():
     scene = TransformationWorld().draw("id", 7).scene
     owners = [shot.draw(160, 120).owners.tobytes() for shot in scene.shots()]
-    digests = [hashlib.sha256(picture).hexdigest()[:16] for picture in owners]
+    digests = [hashlib.sha256(image).hexdigest()[:16] for image in owners]
     assert digests == [
         "b0ea646e1ccd531c",
         "aac50f3fa8a19083",
@@ -68,11 +68,11 @@ def test_pictures_stay_as_they_are():
 
 
 @pytest.mark.parametrize(
-    "knobs", [{}, TINY, {"moves": "full"}, {"attributes": ["position"], "visible": (2, 5)}]
+    "world_args", [{}, TINY, {"moves": "full"}, {"attributes": ["position"], "visible": (2, 5)}]
 )
 @pytest.mark.parametrize("style", ["words", "compact"])
-def test_problems_hold(knobs, style):
-    world = TransformationWorld(1, **{**knobs, **SMALL, "style": style})
+def test_problems_hold(world_args, style):
+    world = TransformationWorld(1, **{**world_args, **SMALL, "style": style})
     for split in ("train", "val", "ood-left"):
         for index in range(8):
             problem = world.problem(split, index)
@@ -115,7 +115,7 @@ def test_every_object_can_be_seen(moves):
                 assert ((owners == number).sum() > 130) == item.visible
 
 
-def test_nothing_but_the_objects_changes_between_the_pictures():
+def test_nothing_but_the_objects_changes_between_the_images():
     scene = TransformationWorld().draw("train", 0).scene
     first, last = scene.first, scene.last["center"]
     assert (first.camera, first.lamps, first.rotations) == (last.camera, last.lamps, last.rotations)
@@ -153,7 +153,7 @@ def test_schedule_is_balanced():
     assert visible[10] == 96 and min(visible[count] for count in range(2, 10)) > 80
 
 
-def test_knobs():
+def test_world_args():
     world = make_world("transformation", "tiny", steps=(2, 2), attributes=["color"])
     problem = world.problem("val", 0)
     assert [call.function for call in read_calls(problem.answer)] == ["change_color"] * 2
@@ -167,7 +167,7 @@ def test_knobs():
 
 
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("world_args", "reason"),
     [
         ({"moves": "outer"}, "moves"),
         ({"style": "long"}, "style"),
@@ -178,9 +178,9 @@ def test_knobs():
         ({"visible": (3, 2)}, "visible must be two whole numbers"),
     ],
 )
-def test_knobs_that_do_not_go(knobs, reason):
+def test_world_args_that_do_not_go(world_args, reason):
     with pytest.raises(BadInput, match=reason):
-        make_world("transformation", **knobs)
+        make_world("transformation", **world_args)
 
 
 def test_evidence_is_read_as_tvrs(tmp_path):
@@ -199,8 +199,8 @@ def test_evidence_is_read_as_tvrs(tmp_path):
         assert told.meta.items() <= problem.meta.items()
 
 
-def test_real_states_look_like_the_real_pictures(real):
-    """Without knowing the jitter, our objects cover the coloured parts of the real pictures."""
+def test_real_states_look_like_the_real_images(real):
+    """Without knowing the jitter, our objects cover the coloured parts of the real images."""
     rows = json.loads((real / "trance" / "states.json").read_text())
     covered, mirrored = [], []
     for row in rows[::2]:
