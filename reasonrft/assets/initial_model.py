@@ -47,13 +47,13 @@ TEMPLATE = (
     "{{ '<|im_end|>\\n' }}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}"
 )
-"""ChatML without a system prompt of its own."""
+"""ChatML without a default system prompt."""
 
 _WORD = r" ?\p{Lu}?\p{Ll}+| ?\p{L}| ?\p{N}| ?[^\s\p{L}\p{N}]|\s+(?!\S)|\s+"
 _PROBLEMS = 80
-"""Problems of each split that the tokenizer learns words from."""
-_OFTEN = 3
-"""Words that occur so often are tokens, with a space before them and without."""
+"""Problems of each split from which the tokenizer learns its words."""
+_MIN_COUNT = 3
+"""Words that occur at least so often are tokens, with and without a leading space."""
 
 
 def build(
@@ -129,14 +129,14 @@ def vision_config(stem: int, stages: Sequence[int], depth: int) -> dict[str, Any
 
 def make_processor(tokenizer: Any) -> LlavaProcessor:
     """Images are resized to one size, whatever theirs was."""
-    images = CLIPImageProcessorPil(
+    image_processor = CLIPImageProcessorPil(
         size={"height": HEIGHT, "width": WIDTH},
         do_center_crop=False,
         image_mean=[0.5, 0.5, 0.5],
         image_std=[0.5, 0.5, 0.5],
     )
     return LlavaProcessor(
-        image_processor=images,
+        image_processor=image_processor,
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="full",
@@ -158,7 +158,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     specials = [END_OF_TEXT, START, END, VISION_START, VISION_END, IMAGE]
     trainer = trainers.BpeTrainer(
         vocab_size=30_000,
-        min_frequency=_OFTEN,
+        min_frequency=_MIN_COUNT,
         special_tokens=specials,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -183,12 +183,12 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 def words() -> list[str]:
     """Frequent words as often as they must be for the tokenizer to keep them whole."""
     counts = Counter(word for text in _texts() for word in re.findall(r"[A-Za-z][a-z]+", text))
-    frequent = sorted(word for word, count in counts.items() if count >= _OFTEN)
-    signs = [sign for sign in "∠°√π×²△⊥∥" for _ in range(_OFTEN)]
+    frequent = sorted(word for word, count in counts.items() if count >= _MIN_COUNT)
+    signs = [sign for sign in "∠°√π×²△⊥∥" for _ in range(_MIN_COUNT)]
     return (
-        [form for word in frequent for form in (word, f" {word}") for _ in range(_OFTEN)]
+        [form for word in frequent for form in (word, f" {word}") for _ in range(_MIN_COUNT)]
         + [form for sign in signs for form in (sign, f" {sign}")]
-        + [f" {sign}" for sign in _PLAIN for _ in range(_OFTEN)]
+        + [f" {sign}" for sign in _PLAIN for _ in range(_MIN_COUNT)]
     )
 
 
@@ -196,14 +196,14 @@ _PLAIN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=+-/()[]
 
 
 def _texts() -> Iterator[str]:
-    """What tasks ask and worlds say."""
+    """The texts of the tasks' prompts and the worlds' problems."""
     for task in TASKS:
-        yield from (task.reasoning_template, task.answer_template) * _OFTEN
+        yield from (task.reasoning_template, task.answer_template) * _MIN_COUNT
     for name, preset in _SOURCES:
         world = make_world(name, preset)
         for split in world.splits:
             for index in range(_PROBLEMS):
-                yield from _said(world.problem(split, index))
+                yield from _texts_of(world.problem(split, index))
 
 
 _SOURCES = list(
@@ -214,7 +214,7 @@ _SOURCES = list(
 )
 
 
-def _said(problem: Problem) -> tuple[str, ...]:
+def _texts_of(problem: Problem) -> tuple[str, ...]:
     return find_task(problem.task).prompt(problem), problem.cot, problem.answer
 
 

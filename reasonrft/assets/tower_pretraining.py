@@ -1,6 +1,7 @@
-"""Learning to see: what each cell of an image shows, before there is any language and beside it.
+"""Pretraining of the tiny model's vision tower: what each cell of an image shows, in words.
 
-P images in a batch, N cells of each, S words of a cell, H width of the language model, W words.
+Shapes: P images in a batch, N cells of each, S words of a cell, H width of the language model,
+W words that can be learned.
 """
 
 from collections import Counter
@@ -16,20 +17,20 @@ from reasonrft.modules.sft import SFTModule
 from reasonrft.policy.encoding import Example, Prompt, PromptBatch
 from reasonrft.policy.layout import pack
 
-OFTEN = 50
-"""Cells that a word must be in to be learned."""
-SAID = 6
-"""Words of a cell that are learned: as many as an object's place and attributes."""
-UNTAUGHT = -100
-"""What stands for a word that a cell lacks, or that is too rare to be learned."""
+MIN_CELLS = 50
+"""A word is learned if at least so many cells of the training problems hold it."""
+CELL_WORDS = 6
+"""Words of a cell that are learned: enough for an object's position and attributes."""
+IGNORED = -100
+"""Label of a word that a cell lacks, or that is too rare to be learned."""
 
 
 class CellReader(ReasoningModule):
-    """Holds tower and projector to the words of each cell, by one linear layer on top.
+    """Trains tower and projector to predict the words of each cell with one linear layer.
 
-    Words that stand at the same place of a cell's sentence, such as all colours, exclude each
-    other. Cells that show nothing are not taught: where they were, the eyes learned within a few
-    steps that most cells are empty, and little else for thousands of images.
+    Words at the same place in a cell's sentence, such as all colours, are the classes of one
+    softmax. Empty cells are not in the loss: with them, the model learned within a few steps that
+    most cells are empty, and little else for thousands of images.
     """
 
     def setup(self, stage: str) -> None:
@@ -38,79 +39,81 @@ class CellReader(ReasoningModule):
             word
             for problem in self.trainer.datamodule.problems["train"]  # type: ignore[attr-defined]
             for cells in problem.meta["cells"]
-            for said in cells.values()
-            for word in said.split()
+            for words in cells.values()
+            for word in words.split()
         )
-        often = sorted(word for word, count in counts.items() if count >= OFTEN)
-        if not often:
+        frequent = sorted(word for word, count in counts.items() if count >= MIN_CELLS)
+        if not frequent:
             raise BadInput(
-                f"there is nothing to learn to see: no word is in {OFTEN} cells of the problems of "
-                "train; draw more of them, of a perception world"
+                f"no word is in {MIN_CELLS} cells of the train problems: draw more problems of a "
+                "perception world"
             )
-        self.words = {word: number for number, word in enumerate(often)}
+        self.words = {word: number for number, word in enumerate(frequent)}
 
     def configure_model(self) -> None:
         super().configure_model()
         width = self.policy.model.config.get_text_config().hidden_size
-        self.reader = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, SAID * len(self.words)))
+        outputs = CELL_WORDS * len(self.words)
+        self.reader = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
 
     def cell_loss(self, features: Tensor, prompts: Sequence[Prompt]) -> Tensor:
-        """How unlikely the words of all cells (P, N, H) are read; the mean over words."""
-        found = self.reader(features).unflatten(-1, (SAID, -1))  # (P, N, S, W)
-        true = self.told(prompts, features.shape[1]).to(found.device)
-        loss = cross_entropy(found.flatten(0, 2), true.flatten(), ignore_index=UNTAUGHT)
-        read = (found.argmax(-1) == true)[true != UNTAUGHT].float().mean()
-        self.log("train/cells", loss, prog_bar=True)
-        self.log("train/read", read, prog_bar=True)
+        """Cross entropy of the cells' words given their features (P, N, H); mean over words."""
+        logits = self.reader(features).unflatten(-1, (CELL_WORDS, -1))  # (P, N, S, W)
+        labels = self.cell_labels(prompts, features.shape[1]).to(logits.device)
+        loss = cross_entropy(logits.flatten(0, 2), labels.flatten(), ignore_index=IGNORED)
+        accuracy = (logits.argmax(-1) == labels)[labels != IGNORED].float().mean()
+        self.log("train/cell_loss", loss, prog_bar=True)
+        self.log("train/cell_accuracy", accuracy, prog_bar=True)
         return loss
 
-    def told(self, prompts: Sequence[Prompt], count: int) -> Tensor:  # (P, N, S)
-        """Which words are in which of so many cells, in the order in which they are said."""
+    def cell_labels(self, prompts: Sequence[Prompt], count: int) -> Tensor:  # (P, N, S)
+        """The words of each of `count` cells per image, as numbers, in their order."""
         images = [cells for prompt in prompts for cells in prompt.problem.meta["cells"]]
-        true = torch.full((len(images), count, SAID), UNTAUGHT)
+        labels = torch.full((len(images), count, CELL_WORDS), IGNORED)
         for image, cells in enumerate(images):
-            for cell, said in cells.items():
-                words = [self.words.get(word, UNTAUGHT) for word in said.split()[:SAID]]
-                true[image, int(cell), : len(words)] = torch.tensor(words)
-        return true
+            for cell, words in cells.items():
+                numbers = [self.words.get(word, IGNORED) for word in words.split()[:CELL_WORDS]]
+                labels[image, int(cell), : len(numbers)] = torch.tensor(numbers)
+        return labels
 
 
-class EyesModule(CellReader):
-    """Learns to see, and nothing else.
+class TowerPretraining(CellReader):
+    """Trains on the words of cells alone.
 
-    Captions alone teach this slowly: until places are bound to words, most of what a caption's
-    gradient says to the tower is noise.
+    Captions alone train the tower slowly: until positions are bound to words, most of the gradient
+    of a caption is noise to the tower.
     """
 
     learns_from = "prompts"
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> Tensor:
-        return self.cell_loss(self.see(batch.prompts), batch.prompts)
+        return self.cell_loss(self.encode_images(batch.prompts), batch.prompts)
 
-    def see(self, prompts: Sequence[Prompt]) -> Tensor:  # (P, N, H)
+    def encode_images(self, prompts: Sequence[Prompt]) -> Tensor:  # (P, N, H)
         """The features of all cells, image by image and row by row."""
         pixels = torch.cat([prompt.inputs["pixel_values"] for prompt in prompts])
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        seen = self.policy.model.model.get_image_features(pixels.to(self.device), return_dict=True)
-        return seen.pooler_output
+        model = self.policy.model.model
+        return model.get_image_features(pixels.to(self.device), return_dict=True).pooler_output
 
 
-class CaptionsModule(CellReader, SFTModule):
-    """Learns to tell what it sees, and goes on learning to see."""
+class CaptionPretraining(CellReader, SFTModule):
+    """Trains on captions and answers, and on the words of cells beside them."""
 
     def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
-        seen: list[Tensor] = []
+        features: list[Tensor] = []
         projector = self.policy.model.model.multi_modal_projector
-        hook = projector.register_forward_hook(lambda *call: seen.append(call[-1]))
-        told = super().training_step(batch, batch_idx)
+        hook = projector.register_forward_hook(lambda *call: features.append(call[-1]))
+        caption_loss = super().training_step(batch, batch_idx)
         hook.remove()
-        cells = self.cell_loss(torch.cat(seen), [example.prompt for example in self._rows(batch)])
-        # The sum over tokens becomes their mean before the optimizer steps.
+        prompts = [example.prompt for example in self._in_row_order(batch)]
+        cell_loss = self.cell_loss(torch.cat(features), prompts)
+        # SFTModule returns a sum over tokens and divides by their number before the optimizer step.
         tokens = sum(len(example.response) for example in batch)
-        return told + tokens * cells
+        return caption_loss + tokens * cell_loss
 
-    def _rows(self, batch: list[Example]) -> list[Example]:
-        """The examples in the order in which rows show their images."""
+    def _in_row_order(self, batch: list[Example]) -> list[Example]:
+        """The examples in the order in which packed rows hold their images."""
         if self.row_tokens is None:
             return batch
         rows = pack([example.length for example in batch], self.row_tokens)
