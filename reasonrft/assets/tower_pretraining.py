@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 from reasonrft.errors import BadInput
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.sft import SFTModule
-from reasonrft.policy.encoding import Example, Prompt, PromptBatch
-from reasonrft.policy.layout import pack
+from reasonrft.policy.encoder import Example, Prompt, PromptBatch
+from reasonrft.policy.scoring import pack
 
 MIN_CELLS = 50
 """A word is learned if at least so many cells of the training problems hold it."""
@@ -101,16 +101,22 @@ class CaptionPretraining(CellReader, SFTModule):
     """Trains on captions and answers, and on the words of cells beside them."""
 
     def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
-        features: list[Tensor] = []
-        projector = self.policy.model.model.multi_modal_projector
-        hook = projector.register_forward_hook(lambda *call: features.append(call[-1]))
         caption_loss = super().training_step(batch, batch_idx)
-        hook.remove()
         prompts = [example.prompt for example in self._in_row_order(batch)]
-        cell_loss = self.cell_loss(torch.cat(features), prompts)
+        cell_loss = self.cell_loss(self.features, prompts)
         # SFTModule returns a sum over tokens and divides by their number before the optimizer step.
         tokens = sum(len(example.response) for example in batch)
         return caption_loss + tokens * cell_loss
+
+    def negative_log_likelihood(self, examples: list[Example]) -> Tensor:  # (N,)
+        """As in SFTModule; keeps the projected image features of this forward pass."""
+        features: list[Tensor] = []
+        projector = self.policy.model.model.multi_modal_projector
+        hook = projector.register_forward_hook(lambda *call: features.append(call[-1]))
+        losses = super().negative_log_likelihood(examples)
+        hook.remove()
+        self.features = torch.cat(features)
+        return losses
 
     def _in_row_order(self, batch: list[Example]) -> list[Example]:
         """The examples in the order in which packed rows hold their images."""
