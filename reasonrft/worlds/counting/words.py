@@ -30,12 +30,11 @@ _LEFT, _RIGHT = 0.4, 0.6
 # Rows are told apart as seen by a camera at any height of the image: CLEVR's objects stand in
 # three equal parts in front of, between and behind these, in widths below the middle.
 _BACK, _FRONT = -0.085, 0.0
-_PLACES = (
+PLACES = (
     ("at the back left", "at the back", "at the back right"),
     ("on the left", "in the middle", "on the right"),
     ("at the front left", "at the front", "at the front right"),
 )
-PLACES = tuple(place for row in _PLACES for place in row)
 
 
 def fits(item: Mapping[str, str], asked: Description) -> bool:
@@ -83,7 +82,7 @@ def clear_of_borders(pixel: Sequence[float], width: int, height: int, share: flo
 def spoken_place(pixel: Sequence[float], width: int, height: int) -> str:
     """Where a point of the image is, in words."""
     across, down = pixel[0] / width, (pixel[1] - height / 2) / width
-    return _PLACES[(down > _BACK) + (down > _FRONT)][(across > _LEFT) + (across > _RIGHT)]
+    return PLACES[(down > _BACK) + (down > _FRONT)][(across > _LEFT) + (across > _RIGHT)]
 
 
 def from_left_to_right(objects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

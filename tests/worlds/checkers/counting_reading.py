@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 from reasonrft.worlds.counting.wordings import WORDINGS, Style, Wording
 from reasonrft.worlds.counting.words import PLACES
@@ -12,7 +12,7 @@ Parts = dict[str, str]
 """What stands in the gaps of a sentence."""
 
 _GAPS = {
-    "place": "|".join([*PLACES, r"x\d y\d"]),
+    "place": "|".join([*chain.from_iterable(PLACES), r"x\d y\d"]),
     "thing": r"[a-z]+ [a-z]+ [a-z]+ [a-z]+",
     "asked": r"[a-z ]+",
     "removed": r"[a-z ]+",
