@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.callbacks.running import Scripted, run, watching
+from tests.callbacks.short_run import Scripted, run, watching
 
 
 class Finished(NamedTuple):

@@ -10,8 +10,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.callbacks.chart import Curve, Panel, draw_chart
-from reasonrft.callbacks.trainers import is_dry
+from reasonrft.callbacks.curve_chart import Curve, Panel, draw_chart
+from reasonrft.callbacks.run_state import is_dry
 from reasonrft.files import Staging
 
 Rows = list[Mapping[str, str]]

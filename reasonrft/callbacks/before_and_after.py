@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from tqdm import tqdm
 
-from reasonrft.callbacks.trainers import is_dry
+from reasonrft.callbacks.run_state import is_dry
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_markdown, comparison_text, differences
 from reasonrft.evaluation.report import extend

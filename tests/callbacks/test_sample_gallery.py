@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from tensorboard.plugin_util import markdown_to_safe_html
 
-from reasonrft.callbacks.page import SamplesPage
 from reasonrft.callbacks.samples import literal, take_samples
+from reasonrft.callbacks.samples_page import SamplesPage
 from reasonrft.errors import BadInput
-from tests.callbacks.reading import board
-from tests.callbacks.running import GROUP, HOSTILE
+from tests.callbacks.logged import board
+from tests.callbacks.short_run import GROUP, HOSTILE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -2,8 +2,8 @@ import pytest
 
 from reasonrft.callbacks import ReasoningMonitor
 from reasonrft.errors import BadInput
-from tests.callbacks.reading import board, rows
-from tests.callbacks.running import run
+from tests.callbacks.logged import board, rows
+from tests.callbacks.short_run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

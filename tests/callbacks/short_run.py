@@ -1,6 +1,6 @@
 """A short run of GRPO with callbacks, whose completions are given.
 
-As a program it trains on two processes: `python -m tests.callbacks.running POLICY HOME`.
+As a program it trains on two processes: `python -m tests.callbacks.short_run POLICY HOME`.
 """
 
 import sys

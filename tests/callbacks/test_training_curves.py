@@ -3,7 +3,7 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 
-from reasonrft.callbacks.chart import (
+from reasonrft.callbacks.curve_chart import (
     COLUMNS,
     HEIGHT,
     WIDTH,
@@ -13,7 +13,7 @@ from reasonrft.callbacks.chart import (
     smooth,
     ticks,
 )
-from reasonrft.callbacks.curves import find_panels, read_rows
+from reasonrft.callbacks.training_curves import find_panels, read_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,7 +8,7 @@ import pytest
 from reasonrft.callbacks import BeforeAndAfter
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_text, differences
-from tests.callbacks.running import data, module, run, watching
+from tests.callbacks.short_run import data, module, run, watching
 from tests.datamodules.reading import quiet
 from tests.modules.fitting import difference, weights
 
@@ -84,7 +84,13 @@ def test_watching_changes_no_update(family_folder, tmp_path):
 
 
 def test_two_processes_share_the_work_and_write_once(finished, tmp_path):
-    command = [sys.executable, "-m", "tests.callbacks.running", str(finished.policy), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.callbacks.short_run",
+        str(finished.policy),
+        str(tmp_path),
+    ]
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run(command, cwd=root, capture_output=True, timeout=300).returncode == 0
     summary = json.loads((tmp_path / "summary.json").read_text())

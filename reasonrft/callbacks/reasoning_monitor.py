@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from reasonrft.callbacks.trainers import boards, record_of
+from reasonrft.callbacks.run_state import boards, record_of
 from reasonrft.errors import BadInput
 from reasonrft.modules.grpo import GRPOModule
 from reasonrft.modules.ranks import gathered

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from reasonrft.callbacks.page import SamplesPage
+from reasonrft.callbacks.run_state import boards, is_dry, record_of
 from reasonrft.callbacks.samples import Sample, as_markdown, take_samples
-from reasonrft.callbacks.trainers import boards, is_dry, record_of
+from reasonrft.callbacks.samples_page import SamplesPage
 from reasonrft.modules.grpo import GRPOModule
 
 
