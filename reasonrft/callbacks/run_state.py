@@ -1,24 +1,16 @@
-"""What callbacks ask of a Trainer and of its module."""
-
-from typing import Any
+"""What callbacks read of a Trainer and of its module."""
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 
-from reasonrft.modules.grpo import GRPOModule
 from reasonrft.modules.record import StepRecord
 
 
-def is_dry(trainer: Trainer) -> bool:
-    """Whether this is a run for trying out, which leaves nothing behind."""
+def is_dry_run(trainer: Trainer) -> bool:
+    """Whether the run only tries things out (`fast_dev_run`): such a run leaves no files."""
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set by a function
 
 
-def record_of(module: LightningModule) -> StepRecord | None:
-    """What the last batch of a reinforcement left behind."""
-    return module.record if isinstance(module, GRPOModule) else None
-
-
-def boards(trainer: Trainer) -> list[Any]:
-    """TensorBoard's writers; on other ranks than the first they write nothing."""
-    return [one.experiment for one in trainer.loggers if isinstance(one, TensorBoardLogger)]
+def last_step(module: LightningModule) -> StepRecord | None:
+    """The record of the last training batch; None if the module leaves none."""
+    record = getattr(module, "step_record", getattr(module, "record", None))
+    return record if isinstance(record, StepRecord) else None

@@ -44,28 +44,36 @@ _FOOT = f"{_END}\n</body>\n</html>\n"
 
 
 class SamplesPage:
-    """A page that is whole after every write and keeps the last samples."""
+    """A page that is complete after every write and keeps the last samples."""
 
-    def __init__(self, place: Path, keep: int) -> None:
-        self.place, self.keep = place, keep
-        self._sections: list[str] = []
+    def __init__(self, path: Path, keep: int) -> None:
+        self.path, self.keep = path, keep
+        self._sections: list[tuple[int, str]] = []
+        """Each with its step."""
 
-    def resume(self, step: int) -> None:
-        """Go on with a page that is there, but for what came at this step or after it."""
-        if not self.place.exists():
+    def load(self) -> None:
+        """Go on with a page that an earlier part of the run has written."""
+        if not self.path.exists():
             return
-        _, *sections = self.place.read_text("utf-8").partition(_END)[0].split(_BEGIN)
+        _, *sections = self.path.read_text("utf-8").partition(_END)[0].split(_BEGIN)
         try:
-            kept = [section for section in sections if int(section.split(maxsplit=1)[0]) < step]
+            steps = [int(section.split(maxsplit=1)[0]) for section in sections]
         except (ValueError, IndexError) as error:
-            raise BadInput(f"{self.place} is not a page of samples: delete it") from error
-        self._sections = [_BEGIN + section for section in kept]
+            raise BadInput(f"{self.path} is not a page of samples: delete it") from error
+        self._sections = [
+            (step, _BEGIN + section) for step, section in zip(steps, sections, strict=True)
+        ]
+
+    def drop_from(self, step: int) -> None:
+        """Forget the samples of this step and of later ones."""
+        self._sections = [section for section in self._sections if section[0] < step]
 
     def add(self, samples: Sequence[Sample]) -> None:
-        self._sections = [*self._sections, *map(_section, samples)][-self.keep :]
-        page = "".join([_HEAD, *self._sections, _FOOT])
+        new = [(sample.step, _section(sample)) for sample in samples]
+        self._sections = [*self._sections, *new][-self.keep :]
+        page = "".join([_HEAD, *(html for _, html in self._sections), _FOOT])
         with Staging() as staging:
-            staging.write(self.place, page.encode("utf-8", "replace"))
+            staging.write(self.path, page.encode("utf-8", "replace"))
 
 
 def _section(sample: Sample) -> str:
@@ -76,7 +84,7 @@ def _section(sample: Sample) -> str:
             f"{_BEGIN}{sample.step} -->",
             "<section>",
             f"<h2>Step {sample.step}: {escape(problem.id)}</h2>",
-            *map(_picture, sample.pictures),
+            *map(_image, sample.images),
             f"<pre>{escape(problem.question)}</pre>",
             f"<p>Answer: <b>{escape(problem.answer)}</b></p>",
             "<table>",
@@ -89,17 +97,18 @@ def _section(sample: Sample) -> str:
     )
 
 
-def _completion(one: Completion) -> str:
-    kind = "up" if one.advantage > 0 else "down" if one.advantage < 0 else "even"
-    cells = [f"{value:.2f}" for value in (*one.rewards.values(), one.total)]
-    cells.append(f"{one.advantage:+.2f}")
-    cells.append(f"{one.tokens} (truncated)" if one.truncated else str(one.tokens))
-    cells.append(f"<pre>{escape(one.text)}</pre>")
+def _completion(completion: Completion) -> str:
+    advantage = completion.advantage
+    kind = "up" if advantage > 0 else "down" if advantage < 0 else "even"
+    cells = [f"{value:.2f}" for value in (*completion.rewards.values(), completion.total)]
+    cells.append(f"{advantage:+.2f}")
+    cells.append(f"{completion.tokens}{' (truncated)' if completion.truncated else ''}")
+    cells.append(f"<pre>{escape(completion.text)}</pre>")
     return f'<tr class="{kind}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
-def _picture(picture: Image.Image) -> str:
+def _image(image: Image.Image) -> str:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90, subsampling=0)
+    image.convert("RGB").save(file, "JPEG", quality=90, subsampling=0)
     content = base64.b64encode(file.getvalue()).decode()
-    return f'<img src="data:image/jpeg;base64,{content}" alt="picture">'
+    return f'<img src="data:image/jpeg;base64,{content}" alt="image of the problem">'

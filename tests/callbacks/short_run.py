@@ -17,10 +17,10 @@ from torch import Tensor
 
 from reasonrft.callbacks import (
     BeforeAndAfter,
-    CurvesPicture,
     HostMemory,
     ReasoningMonitor,
     SampleGallery,
+    TrainingCurves,
 )
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule
@@ -59,7 +59,7 @@ def watching() -> list[Callback]:
         HostMemory(),
         SampleGallery(every=2, prompts=1, keep=3),
         BeforeAndAfter(),
-        CurvesPicture(),
+        TrainingCurves(),
     ]
 
 
@@ -90,7 +90,7 @@ def run(
     folder: Path, home: Path, callbacks: Sequence[Callback], steps: int, **options: Any
 ) -> Scripted:
     """Train for so many steps, the last checkpoint's included where one is given."""
-    ckpt_path = options.pop("ckpt_path", None)
+    ckpt_path, problems = options.pop("ckpt_path", None), options.pop("data", None) or data()
     one, checkpoints = module(folder), ModelCheckpoint(home, save_last=True, save_top_k=0)
     trainer = quiet(
         default_root_dir=home,
@@ -105,7 +105,7 @@ def run(
         num_sanity_val_steps=0,
         **options,
     )
-    trainer.fit(one, data(), ckpt_path=ckpt_path)
+    trainer.fit(one, problems, ckpt_path=ckpt_path)
     trainer.save_checkpoint(home / "end.ckpt")
     return one
 
