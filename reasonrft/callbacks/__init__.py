@@ -3,6 +3,7 @@
 from reasonrft.callbacks.before_and_after import BeforeAndAfter
 from reasonrft.callbacks.export_policy import ExportPolicy
 from reasonrft.callbacks.host_memory import HostMemory
+from reasonrft.callbacks.logger_media import log_histogram, log_image, log_text
 from reasonrft.callbacks.reasoning_monitor import ReasoningMonitor
 from reasonrft.callbacks.sample_gallery import SampleGallery
 from reasonrft.callbacks.training_curves import TrainingCurves
@@ -14,4 +15,7 @@ __all__ = [
     "ReasoningMonitor",
     "SampleGallery",
     "TrainingCurves",
+    "log_histogram",
+    "log_image",
+    "log_text",
 ]

@@ -3,7 +3,7 @@
 P prompts, G completions per prompt.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -88,10 +88,11 @@ class ReasoningMonitor(Callback):
         self._check_name(names)
         if self.right is not None or "accuracy" in names:
             return self.right or "accuracy"
-        rewards = getattr(module, "rewards", {})
-        judges = [name for name in names if isinstance(rewards.get(name), AccuracyReward)]
-        if len(judges) == 1:
-            return judges[0]
+        rewards = getattr(module, "rewards", None)
+        if isinstance(rewards, Mapping):
+            accuracies = [name for name in names if isinstance(rewards.get(name), AccuracyReward)]
+            if len(accuracies) == 1:
+                return accuracies[0]
         self._report_once(
             "lengths are logged without right and wrong: no reward is called accuracy, so name "
             f"the one to tell them by (right: {' or '.join(names)})"

@@ -14,6 +14,7 @@ from reasonrft.files import Staging
 
 # Escaped text cannot hold these.
 _BEGIN, _END = "<!-- sample ", "<!-- end -->"
+_FIGURES = ("total", "advantage", "tokens")
 _HEAD = """\
 <!doctype html>
 <html lang="en">
@@ -28,17 +29,29 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75re
 section { background: #fff; border: 1px solid #d6d9de; border-radius: 10px; padding: 1rem;
   margin: 1rem 0; overflow-x: auto; }
 h2 { font-size: 1rem; margin: 0 0 .5rem; }
-img { min-width: 160px; max-width: 100%; margin-right: 8px; }
+img { vertical-align: top; min-width: 160px; max-width: 100%; margin-right: 8px; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-top: 1px solid #d6d9de; padding: .3rem .6rem; text-align: right;
   vertical-align: top; white-space: nowrap; }
 th:last-child, td:last-child { text-align: left; width: 100%; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px; }
+.question { font: inherit; margin: .5rem 0; }
 .up { background: #e3f4e8; } .down { background: #fbe9e7; }
+@media (max-width: 700px) {
+  body { margin: 1rem auto; }
+  table, tbody, tr, td:last-child { display: block; }
+  th { display: none; }
+  tr { border-top: 1px solid #d6d9de; padding: .4rem 0; }
+  td { border: 0; display: inline-block; padding: .1rem .6rem; }
+  td[data-name]::before { content: attr(data-name) " "; color: #5b6370; }
+  td:last-child { white-space: normal; width: auto; }
+}
 </style>
 </head>
 <body>
 <h1>Samples</h1>
+<p>Completions with an advantage above 0 are <span class="up">green</span>, below 0
+<span class="down">red</span>.</p>
 """
 _FOOT = f"{_END}\n</body>\n</html>\n"
 
@@ -77,15 +90,15 @@ class SamplesPage:
 
 
 def _section(sample: Sample) -> str:
-    problem, names = sample.problem, [*sample.completions[0].rewards]
-    heads = [*map(escape, names), "total", "advantage", "tokens", "completion"]
+    problem = sample.problem
+    heads = [*map(escape, sample.completions[0].rewards), *_FIGURES, "completion"]
     return "\n".join(
         [
             f"{_BEGIN}{sample.step} -->",
             "<section>",
             f"<h2>Step {sample.step}: {escape(problem.id)}</h2>",
             *map(_image, sample.images),
-            f"<pre>{escape(problem.question)}</pre>",
+            f'<pre class="question">{escape(problem.question)}</pre>',
             f"<p>Answer: <b>{escape(problem.answer)}</b></p>",
             "<table>",
             f"<tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>",
@@ -100,11 +113,15 @@ def _section(sample: Sample) -> str:
 def _completion(completion: Completion) -> str:
     advantage = completion.advantage
     kind = "up" if advantage > 0 else "down" if advantage < 0 else "even"
-    cells = [f"{value:.2f}" for value in (*completion.rewards.values(), completion.total)]
-    cells.append(f"{advantage:+.2f}")
-    cells.append(f"{completion.tokens}{' (truncated)' if completion.truncated else ''}")
-    cells.append(f"<pre>{escape(completion.text)}</pre>")
-    return f'<tr class="{kind}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    tokens = f"{completion.tokens}{' (truncated)' if completion.truncated else ''}"
+    rewards = [f"{reward:.2f}" for reward in completion.rewards.values()]
+    figures = [*rewards, f"{completion.total:.2f}", f"{advantage:+.2f}", tokens]
+    # Narrow screens have no heads of columns: names stand beside the figures.
+    cells = [
+        f'<td data-name="{escape(name)}">{figure}</td>'
+        for name, figure in zip([*completion.rewards, *_FIGURES], figures, strict=True)
+    ]
+    return f'<tr class="{kind}">{"".join(cells)}<td><pre>{escape(completion.text)}</pre></td></tr>'
 
 
 def _image(image: Image.Image) -> str:

@@ -112,8 +112,8 @@ def test_hostile_text_anywhere_is_shown_to_the_letter(tmp_path):
     module = Recorded([HOSTILE], [HOSTILE, HOSTILE])
     run(module, tmp_path, [SampleGallery(every=1)], steps=1, problems=[asked])
     page = (tmp_path / "samples.html").read_text()
-    # Id, question, answer, reward and two completions.
-    assert page.count(escape(HOSTILE)) == 6
+    # Id, question, answer, two completions, and the reward in the head and beside each figure.
+    assert page.count(escape(HOSTILE)) == 3 + 2 + 1 + 2
     assert "<script" not in page and "x.example/x.png" in page
     assert page.count("<img ") == page.count('<img src="data:image/jpeg;base64,') == 1
 
