@@ -13,9 +13,9 @@ from torch import Tensor
 
 from reasonrft.callbacks.logger_media import log_histogram
 from reasonrft.callbacks.run_state import is_dry_run, last_step
+from reasonrft.distributed.ranks import all_gather
 from reasonrft.errors import BadInput
-from reasonrft.modules.ranks import gathered
-from reasonrft.modules.record import StepRecord
+from reasonrft.modules.step_record import StepRecord
 from reasonrft.rewards import AccuracyReward
 from reasonrft.tasks.tags import read_response
 
@@ -54,7 +54,7 @@ class ReasoningMonitor(Callback):
         record = last_step(pl_module)
         if record is None:
             return
-        by_rank = gathered(dict(self._lengths(record, pl_module)))
+        by_rank = all_gather(dict(self._lengths(record, pl_module)))
         names = dict.fromkeys(name for lengths in by_rank for name in lengths)
         measured = {
             name: torch.cat([lengths[name] for lengths in by_rank if name in lengths])

@@ -2,7 +2,7 @@
 
 from lightning.pytorch import LightningModule, Trainer
 
-from reasonrft.modules.record import StepRecord
+from reasonrft.modules.step_record import StepRecord
 
 
 def is_dry_run(trainer: Trainer) -> bool:
@@ -12,5 +12,5 @@ def is_dry_run(trainer: Trainer) -> bool:
 
 def last_step(module: LightningModule) -> StepRecord | None:
     """The record of the last training batch; None if the module leaves none."""
-    record = getattr(module, "step_record", getattr(module, "record", None))
+    record = getattr(module, "step_record", None)
     return record if isinstance(record, StepRecord) else None

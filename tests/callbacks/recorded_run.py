@@ -10,8 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reasonrft.modules.record import StepRecord
-from reasonrft.policy.rollout import Counters
+from reasonrft.modules.step_record import StepRecord
 from reasonrft.problems import Problem
 from tests.datamodules.reading import made_up, quiet
 
@@ -47,7 +46,7 @@ class Recorded(LightningModule):
             "rewards": dict.fromkeys(self.names, total),
             "total": total,
             "advantages": total - 0.5,
-            "counters": Counters(0, 0, 0, 0),
+            "work": {},
             "metrics": metrics,
         }
         self.step_record = StepRecord(**{**fields, **self.fields})
