@@ -8,7 +8,7 @@ from reasonrft.readers.fields import read_answer, read_choices, read_text, row_k
 from reasonrft.readers.make_problem import KNOWN, LETTERS, make_problem
 from reasonrft.readers.prompts import prompt_problem
 from reasonrft.tasks.choices import option_named
-from reasonrft.tasks.functions import read_calls
+from reasonrft.trance_calls import read_calls
 
 QUESTIONS = ("question", "problem", "query", "prompt", "instruction")
 ANSWERS = ("answer", "solution", "label", "gt", "ground_truth")

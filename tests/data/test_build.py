@@ -143,7 +143,7 @@ def test_world_args_on_the_command_line(tmp_path):
         ({"task": "chess"}, "no world for task 'chess'"),
         ({"split": "ood"}, "has no split 'ood'"),
         ({"preset": "huge"}, "no preset 'huge'"),
-        ({"world_args": {"hight": 3}}, "no knob 'hight'"),
+        ({"world_args": {"hight": 3}}, "no argument 'hight'"),
         ({"size": 0}, "at least 1"),
     ],
 )
