@@ -22,8 +22,8 @@ def conversation(problem: Problem, text: str) -> list[Message]:
         )
     system = problem.meta.get("system")
     messages = [says("system", system)] if isinstance(system, str) else []
-    for place, (asked, answered) in enumerate(turns):
-        leading = images if place == 0 and not tags else 0
+    for index, (asked, answered) in enumerate(turns):
+        leading = images if index == 0 and not tags else 0
         messages.append({"role": "user", "content": _content(asked, leading)})
         if answered is not None:
             messages.append(says("assistant", answered))
@@ -36,8 +36,8 @@ def says(role: str, text: str) -> Message:
 
 def _content(text: str, leading: int) -> list[Message]:
     content: list[Message] = [{"type": "image"}] * leading
-    for place, part in enumerate(text.split(IMAGE_TAG)):
-        content = content + [{"type": "image"}] * (place > 0)
-        if part.strip():
-            content = content + [{"type": "text", "text": part}]
+    for index, words in enumerate(text.split(IMAGE_TAG)):
+        content = content + [{"type": "image"}] * (index > 0)
+        if words.strip():
+            content = content + [{"type": "text", "text": words}]
     return content

@@ -15,11 +15,11 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from reasonrft.callbacks import (
     BeforeAndAfter,
     BestCheckpoint,
-    CurvesPicture,
     ExportPolicy,
     HostMemory,
     ReasoningMonitor,
     SampleGallery,
+    TrainingCurves,
 )
 from reasonrft.cli.class_paths import accepts, class_of
 from reasonrft.cli.run_folder import default_folder
@@ -215,7 +215,7 @@ def _standard(given: Mapping[str, Any]) -> list[Configured]:
     if issubclass(module, GRPOModule):
         if issubclass(_data_of(given), TaskDataModule):
             chosen.append(_configured(BeforeAndAfter))
-        chosen.append(_configured(CurvesPicture))
+        chosen.append(_configured(TrainingCurves))
     return chosen
 
 

@@ -18,7 +18,7 @@ from reasonrft.problems import Problem
 from reasonrft.readers import Record, RecordFault
 from reasonrft.readers.rows import parse
 from reasonrft.tasks import find_task
-from reasonrft.tasks.functions import read_calls
+from reasonrft.trance_calls import read_calls
 
 _HEAD = 65_536
 _MARKS = (b'"scenes"', b'"states"', b'"transformations"')
@@ -60,10 +60,10 @@ class Deriver:
         return None
 
     def _beside(self, record: Record) -> Evidence:
-        place = record.file, record.root
-        if place not in self._evidence:
-            self._evidence[place] = _gather(*place)
-        return self._evidence[place]
+        files = record.file, record.root
+        if files not in self._evidence:
+            self._evidence[files] = _gather(*files)
+        return self._evidence[files]
 
 
 def _count_again(problem: Problem, objects: list[Mapping[str, Any]] | None) -> Derivation | None:

@@ -41,7 +41,7 @@ def check(records: Iterable[Record]) -> Iterator[Checked]:
     ):
         while chunk := list(islice(records, _CHUNK)):
             for record, images in zip(
-                chunk, pool.map(lambda one: _image_faults(one, known), chunk), strict=True
+                chunk, pool.map(lambda record: _image_faults(record, known), chunk), strict=True
             ):
                 bar.update()
                 yield _checked(record, images, seen, derive_again)

@@ -45,9 +45,9 @@ def preview(
     if source.startswith("world:"):
         problems = _drawn(source, split or "id", count, seed)
         return _write(problems, len(problems), output, per_row)
-    found = list(read_problems(source, format, task, image_root, columns, split))
-    faults = [one for one in found if isinstance(one, Fault)]
-    problems = [one for one in found if isinstance(one, Problem)]
+    outcomes = list(read_problems(source, format, task, image_root, columns, split))
+    faults = [fault for fault in outcomes if isinstance(fault, Fault)]
+    problems = [problem for problem in outcomes if isinstance(problem, Problem)]
     for line in fault_lines(faults):
         print(line)
     if not problems:

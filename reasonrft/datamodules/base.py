@@ -19,8 +19,8 @@ from reasonrft.datamodules.batch_plans import (
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
-from reasonrft.datamodules.split_checks import check, left_out, named_splits
-from reasonrft.errors import BadInput
+from reasonrft.datamodules.split_checks import check, left_out, named_splits, validation_note
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
 
@@ -73,6 +73,9 @@ class TaskDataModule(LightningDataModule):
             seed: Another seed is another order.
         """
         super().__init__()
+        check_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        check_at_least(1, batch_tokens=batch_tokens, max_tokens=max_tokens, limit=limit)
+        check_at_least(0, skip=skip, workers=workers)
         if batch_tokens is not None and batch_tokens < max_tokens:
             raise BadInput(
                 f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="
@@ -81,9 +84,10 @@ class TaskDataModule(LightningDataModule):
         self.source, self.target, self.seed = source, target, seed
         self.limit, self.skip = limit, skip
         self.val_splits = named_splits(val_splits, source.splits)
-        own = find_task(self.task_name) if self.task_name else None
-        self.common_task = task or own
-        self.task = task or own or find_task("general")
+        self._validation_note = validation_note(val_splits, self.val_splits, source.splits)
+        fixed = find_task(self.task_name) if self.task_name else None
+        self.common_task = task or fixed
+        self.task = task or fixed or find_task("general")
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.group_by_length, self.max_tokens = group_by_length, max_tokens
         self.eval_batch_size, self.workers = eval_batch_size, workers
@@ -102,6 +106,8 @@ class TaskDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and "train" not in self.source.splits:
             raise BadInput("the data names no problems to train on: name them as train")
+        if stage in ("fit", "validate") and self._validation_note:
+            rank_zero_info(self._validation_note)
         for split in self._wanted(stage):
             if split not in self.problems:
                 self.problems[split] = self._read(split)
@@ -151,8 +157,8 @@ class TaskDataModule(LightningDataModule):
         """The splits that a stage reads; all of them where no stage is known."""
         if stage is None:
             return self.source.splits
-        own = ("train",) if stage == "fit" else ()
-        return (*own, *self.eval_splits(stage))  # type: ignore[arg-type]
+        trained = ("train",) if stage == "fit" else ()
+        return (*trained, *self.eval_splits(stage))  # type: ignore[arg-type]
 
     def _stage(self) -> str | None:
         function = None if self.trainer is None else self.trainer.state.fn

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.data import build
-from reasonrft.errors import BadInput
+from reasonrft.data.draw_problems import Plan, draw_problems
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.problems import Problem
 from reasonrft.readers import load_problems
 from reasonrft.worlds import make_world
@@ -64,6 +63,8 @@ class DrawnProblems(ProblemSource):
             world_args: Single arguments of the world, over the preset.
             workers: How many processes draw; as many as there are cores if not given.
         """
+        check_at_least(0, train=train, val=val, test=test)
+        check_at_least(1, workers=workers)
         world = make_world(task, preset, seed, **(world_args or {}))
         self._splits = tuple(dict.fromkeys(("train", "val", *world.splits)))
         self.task, self.preset, self.seed, self.workers = task, preset, seed, workers
@@ -96,25 +97,15 @@ class DrawnProblems(ProblemSource):
 
     def _draw(self, split: str) -> None:
         home, size = self._home(split), self.sizes[split]
-        home.mkdir(parents=True, exist_ok=True)
         rank_zero_info(f"drawing {size:,} {split} problems of the {self.task} world into {home}")
-        # Another run may want the same problems: it waits, and finds them there.
-        with FileLock(home / ".lock"):
-            build(
-                self.task,
-                split,
-                size,
-                str(home),
-                self.seed,
-                self.preset,
-                self.world_args,
-                self.workers,
-            )
+        plan = Plan(self.task, split, size, self.seed, self.preset, self.world_args)
+        # Another run may want the same problems: this one waits, and finds them there.
+        draw_problems(plan, home, self.workers, wait=True)
 
 
 def _defaults(world: type) -> dict[str, Any]:
     parameters = inspect.signature(world).parameters.values()
-    return {one.name: one.default for one in parameters if one.name != "seed"}
+    return {each.name: each.default for each in parameters if each.name != "seed"}
 
 
 class StoredProblems(ProblemSource):
@@ -205,22 +196,26 @@ class MixedProblems(ProblemSource):
         Args:
             sources: Sources by name; a test split "id" of the source "cubes" is called cubes-id.
         """
-        self.parts: dict[str, list[tuple[ProblemSource, str]]] = {}
+        self.by_split: dict[str, list[tuple[ProblemSource, str]]] = {}
         for name, source in sources.items():
             for split in source.splits:
                 known = split if split in ("train", "val") else f"{name}-{split}"
-                self.parts.setdefault(known, []).append((source, split))
+                self.by_split.setdefault(known, []).append((source, split))
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.parts)
+        return tuple(self.by_split)
 
     def prepare(self, splits: Sequence[str]) -> None:
-        for source, own in self._parts(splits):
-            source.prepare([own])
+        for source, name in self._sources_of(splits):
+            source.prepare([name])
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
-        return [one for source, own in self._parts([split]) for one in source.problems(own, task)]
+        return [
+            problem
+            for source, name in self._sources_of([split])
+            for problem in source.problems(name, task)
+        ]
 
-    def _parts(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
-        return [part for split in splits for part in self.parts[split]]
+    def _sources_of(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
+        return [pair for split in splits for pair in self.by_split[split]]

@@ -112,8 +112,8 @@ class ResumableLoader(ProblemLoader):
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        place = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
-        return self.resumed or place | {"order": self.order.name}
+        position = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
+        return self.resumed or position | {"order": self.order.name}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if 0 < state["seen"] < state["of"] and state["order"] != self.order.name:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from lightning.pytorch.utilities import rank_zero_info
-
 from reasonrft.datamodules.encode_batch import Target
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
@@ -80,12 +78,19 @@ def named_splits(names: Sequence[str] | None, splits: Sequence[str]) -> tuple[st
     )
     if named or (names is not None and not names):
         return named
-    default = tuple(split for split in others if split == "val")
-    if names or not default:
-        means = "validation answers val" if default else "nothing is answered while training"
-        asked = f"no split fits val_splits {', '.join(names)}" if names else "there is no val split"
-        rank_zero_info(f"{asked}: {means} (splits to choose from: {there})")
-    return default
+    return tuple(split for split in others if split == "val")
+
+
+def validation_note(
+    names: Sequence[str] | None, chosen: Sequence[str], splits: Sequence[str]
+) -> str | None:
+    """What is to be said of validation where it is not on what was named."""
+    if chosen and not any(fnmatchcase(split, name) for split in chosen for name in names or chosen):
+        return f"no split fits val_splits {', '.join(names or ())}: validation answers val"
+    if chosen or (names is not None and not names):
+        return None
+    others = ", ".join(split for split in splits if split != "train") or "none"
+    return f"there is no val split, so that nothing is answered while training (others: {others})"
 
 
 def _is_pattern(name: str) -> bool:

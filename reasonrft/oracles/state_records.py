@@ -13,7 +13,7 @@ from reasonrft.oracles.state_changes import (
     admissible,
     transform,
 )
-from reasonrft.tasks.functions import VALUES
+from reasonrft.trance_calls import VALUES
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ class Fault:
 
     def __str__(self) -> str:
         key = f"key {self.key!r}" if self.key else ""
-        place = ", ".join(part for part in (self.file, self.record, key) if part)
-        return one_line(f"{place}: {self.message}")
+        where = ", ".join(text for text in (self.file, self.record, key) if text)
+        return one_line(f"{where}: {self.message}")
 
 
 class RecordFault(ValueError):
@@ -94,7 +94,7 @@ def fault_lines(faults: Iterable[Fault]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordContext:
     """Where a record stands, and what is known of it beyond its own keys."""
 
     root: Path
@@ -115,7 +115,7 @@ class Format:
     """Keys that a record must have; each entry lists alternatives."""
     knows: tuple[str, ...]
     """Keys that a record may have."""
-    read: Callable[[Row, Place], list[Problem]]
+    read: Callable[[Row, RecordContext], list[Problem]]
 
     def matches(self, row: Any) -> bool:
         """Whether a row has every key that this format needs."""
@@ -125,19 +125,19 @@ class Format:
 
     def kinship(self, row: Row) -> float:
         """How many of a row's keys are keys of this format, or nearly so."""
-        own = [*self.knows, *(key for keys in self.needs for key in keys)]
+        known = [*self.knows, *(key for keys in self.needs for key in keys)]
         keys = [key for key in row if isinstance(key, str)]
-        close = [key for key in keys if difflib.get_close_matches(key, own, 1, 0.8)]
+        close = [key for key in keys if difflib.get_close_matches(key, known, 1, 0.8)]
         return len(close)
 
-    def problems(self, row: Any, place: Place) -> list[Problem]:
+    def problems(self, row: Any, context: RecordContext) -> list[Problem]:
         """Read a row, or raise `RecordFault`."""
         if not isinstance(row, Mapping):
             raise RecordFault("", f"is not an object with keys but {short(row)}")
         for keys in self.needs:
             if all(row.get(key) is None for key in keys):
                 raise missing(row, keys, self.name)
-        return self.read(row, place)
+        return self.read(row, context)
 
 
 def missing(row: Row, keys: tuple[str, ...], name: str) -> RecordFault:
@@ -150,7 +150,9 @@ def missing(row: Row, keys: tuple[str, ...], name: str) -> RecordFault:
             message = f"is not read; did you mean {meant[0]}? A {name} record needs {wanted}"
             return RecordFault(key, message)
     there = ", ".join(map(str, row)) or "no keys"
-    return RecordFault(keys[0], f"a {name} record needs {wanted}; this one has {there}")
+    return RecordFault(
+        keys[0], f"a {name} record needs {wanted}; this one has {there}; name others with columns"
+    )
 
 
 def short(value: object) -> str:

@@ -43,8 +43,8 @@ def find_tables(source: str, image_root: str | None, split: str | None) -> Itera
         yield from _folder_tables(path, image_root, split)
     elif path.exists():
         yield _file_table(path, image_root, path.stem)
-    elif parts := _list_of_files(source):
-        yield from _listed_tables(parts, image_root)
+    elif files := _list_of_files(source):
+        yield from _listed_tables(files, image_root)
     elif is_hub_name(source) and not path.parent.exists():
         name, rows = hub_rows(source, split)
         yield Table(path, name, numbered(rows), _root(image_root, Path()), whole_split=True)
@@ -69,17 +69,17 @@ def _saved_table(folder: Path, image_root: str | None, split: str | None) -> Tab
 
 def _list_of_files(source: str) -> list[Path]:
     """VLM-R1's lists: paths with ":" between them."""
-    parts = [Path(part) for part in source.split(os.pathsep)]
-    return parts if len(parts) > 1 and all(part.exists() for part in parts) else []
+    files = [Path(file) for file in source.split(os.pathsep)]
+    return files if len(files) > 1 and all(file.exists() for file in files) else []
 
 
-def _listed_tables(parts: list[Path], image_root: str | None) -> Iterator[Table | Fault]:
+def _listed_tables(files: list[Path], image_root: str | None) -> Iterator[Table | Fault]:
     roots: list[str | None] = [*image_root.split(os.pathsep)] if image_root else [None]
-    if len(roots) not in (1, len(parts)):
-        raise DataError(f"{len(parts)} files need one image root or {len(parts)}, not {len(roots)}")
-    roots = roots * len(parts) if len(roots) == 1 else roots
-    for part, root in zip(parts, roots, strict=True):
-        yield from find_tables(str(part), root, None)
+    if len(roots) not in (1, len(files)):
+        raise DataError(f"{len(files)} files need one image root or {len(files)}, not {len(roots)}")
+    roots = roots * len(files) if len(roots) == 1 else roots
+    for file, root in zip(files, roots, strict=True):
+        yield from find_tables(str(file), root, None)
 
 
 def _file_table(path: Path, image_root: str | None, name: str) -> Table | Fault:
@@ -106,11 +106,11 @@ def _folder_tables(
         yield from _image_folder_tables(folder, files, image_root, split)
         return
     for pattern in ("*", "*/*"):
-        found = False
+        any_table = False
         for table in _level(folder, pattern, root):
-            found = True
+            any_table = True
             yield table
-        if found:
+        if any_table:
             return
     raise DataError(f"{folder} holds no record files ({', '.join(SUFFIXES)})")
 

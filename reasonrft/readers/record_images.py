@@ -32,14 +32,14 @@ def row_images(row: Row, root: Path) -> tuple[tuple[Path | bytes, ...], str]:
 def read_images(value: object, key: str, root: Path) -> tuple[Path | bytes, ...]:
     """Images in the order of their tags."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-        return tuple(_image(one, key, root) for one in value)
+        return tuple(_image(each, key, root) for each in value)
     return (_image(value, key, root),)
 
 
 def locate(name: object, key: str, root: Path, folders: Sequence[str]) -> Path:
     """An image by its bare name, in the first of these folders that has it."""
-    places = [resolve(_joined(folder, name, key), key, root) for folder in folders]
-    return next((place for place in places if place.is_file()), places[0])
+    paths = [resolve(_joined(folder, name, key), key, root) for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def resolve(name: str, key: str, root: Path) -> Path:
@@ -54,8 +54,8 @@ def resolve(name: str, key: str, root: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # loops of links, half characters
         raise RecordFault(key, f"{short(name)} is not a path ({error})") from None
     if not inside:
-        message = f"climbs out of the image root {root}; pass --image-root if images live elsewhere"
-        raise RecordFault(key, f"{short(name)} {message}")
+        mend = "set image_root (--image-root) if images live elsewhere"
+        raise RecordFault(key, f"{short(name)} climbs out of the image root {root}; {mend}")
     return path
 
 

@@ -21,7 +21,7 @@ STACK = [
     "SampleGallery",
     "ExportPolicy",
     "BeforeAndAfter",
-    "CurvesPicture",
+    "TrainingCurves",
 ]
 
 

@@ -111,7 +111,7 @@ def test_every_test_split_has_a_loader_in_order(encoder):
     assert found == [(0, f"p{n}") for n in range(5)] + [(1, "p7")]
 
 
-def test_validation_answers_the_splits_that_are_watched(encoder):
+def test_validation_answers_the_splits_that_are_named(encoder):
     splits = {name: [made_up(n) for n in range(9)] for name in ("val", "id", "ood-a", "ood-b")}
     source = MadeUp([made_up(1)], **splits)
     assert CountingDataModule(source).eval_splits("fit") == ("val",)
@@ -126,6 +126,26 @@ def test_validation_answers_the_splits_that_are_watched(encoder):
             BadInput, match=rf"val_splits names '{name}', which .* use val, id, ood-a, ood-b"
         ):
             CountingDataModule(source, val_splits=["id", name])
+
+
+def test_validation_by_default_suits_any_data(encoder, caplog):
+    def validated(val_splits: list[str] | None, *splits: str) -> tuple[str, ...]:
+        source = MadeUp([made_up(1)], **{split: [made_up(2)] for split in splits})
+        data = CountingDataModule(source, val_splits=val_splits)
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            quiet(limit_val_batches=0).fit(Reader(encoder), data)
+        return data.eval_splits("fit")
+
+    assert validated(None, "val", "id") == validated(["ood*"], "val", "id") == ("val",)
+    assert "no split fits val_splits ood*: validation answers val" in caplog.messages
+    assert validated(None, "id") == validated(["ood*"], "id") == ()
+    said = "there is no val split, so that nothing is answered while training (others: id)"
+    assert caplog.messages.count(said) == 1
+    assert validated([], "val") == () and said not in caplog.messages
+    assert validated(["i*"], "val", "id") == ("id",)
+    with pytest.raises(BadInput, match="val_splits names 'val', which is no split"):
+        validated(["val"], "id")
 
 
 def test_a_part_of_a_split_is_the_same_in_every_run(encoder):
@@ -189,3 +209,19 @@ def test_a_damaged_image_is_named(encoder, workers):
     Image.effect_noise((64, 64), 50).save(file, "PNG")
     with pytest.raises(BadInput, match="problem 'p1': damaged image"):
         read(encoder, MadeUp([made_up(1, images=(file.getvalue()[:600],))]), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        *(({name: 0}, 1) for name in ("batch_size", "eval_batch_size", "max_tokens", "limit")),
+        ({"batch_tokens": -1}, 1),
+        ({"batch_size": float("nan")}, 1),
+        ({"skip": -1}, 0),
+        ({"workers": -1}, 0),
+    ],
+)
+def test_options_out_of_range_are_one_sentence(options, least):
+    [(name, value)] = options.items()
+    with pytest.raises(BadInput, match=rf"^{name} must be at least {least}, not {value}$"):
+        CountingDataModule(MadeUp([made_up(1)]), **options)

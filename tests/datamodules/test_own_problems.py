@@ -138,6 +138,19 @@ def test_splits_that_the_data_has_are_used(tmp_path):
     assert [problem.question for problem in source.problems("test")] == ["test"]
 
 
+def test_files_of_a_folder_that_are_called_as_splits_are(tmp_path):
+    for name in ("train-00000-of-00002", "train-00001-of-00002", "validation", "test"):
+        write_records(tmp_path / f"{name}.json", [{"question": name, "answer": "1"}])
+    source = module(own_data(str(tmp_path))).source
+    assert source.splits == ("train", "val", "test")
+    asked = {split: [p.question for p in source.problems(split)] for split in source.splits}
+    assert asked == {
+        "train": ["train-00000-of-00002", "train-00001-of-00002"],
+        "val": ["validation"],
+        "test": ["test"],
+    }
+
+
 def module_name(path: Path, rows: list[dict[str, Any]]) -> str:
     return own_data(str(write_records(path, rows)))["class_path"].rpartition(".")[2]
 

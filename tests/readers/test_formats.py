@@ -10,7 +10,7 @@ from PIL import Image
 
 from reasonrft.problems import Problem
 from reasonrft.readers import FORMATS, DataError, Fault, RecordFault, load_problems, read_problems
-from reasonrft.readers.base import Place
+from reasonrft.readers.base import RecordContext
 from tests.readers.writing import write_image, write_lines, write_records
 
 
@@ -267,12 +267,12 @@ def test_image_tags(folder, question, kept):
 
 def test_images_in_every_dress(folder):
     data = (folder / "a.png").read_bytes()
-    place = Place(folder)
+    context = RecordContext(folder)
     release = next(format for format in FORMATS if format.name == "reason-rft")
 
     def images(value: object) -> tuple[Path | bytes, ...]:
         row = {"problem": "?", "answer": "1", "image": value}
-        return release.problems(row, place)[0].images
+        return release.problems(row, context)[0].images
 
     assert images("a.png") == images(["a.png"]) == images({"path": "a.png"}) == (folder / "a.png",)
     assert images(data) == images([{"bytes": data, "path": "gone.png"}]) == (data,)
@@ -295,6 +295,9 @@ def test_tasks_of_records(folder):
     assert task(task="captioning") == "general"
     [fault] = read_all(folder, [{"problem": "What?", "answer": "1", "task": "os.path"}])
     assert "not built in" in str(fault)
+    named = {"class_path": "os.system", "init_args": {"command": "true"}}
+    [fault] = read_all(folder, [{"question": "What?", "answer": "1", "task": named}])
+    assert "key 'task': must be the name of a built-in task, not {'class_path'" in str(fault)
     assert read(folder, {"problem": "What?", "answer": "1"}, task="structure").task == "structure"
 
 
@@ -346,7 +349,7 @@ _keys = sorted(
 def test_no_row_breaks_a_reader(row):
     for format in FORMATS:
         try:
-            problems = format.problems(row, Place(Path("/nowhere")))
+            problems = format.problems(row, RecordContext(Path("/nowhere")))
         except RecordFault:
             continue
         assert all(isinstance(problem, Problem) for problem in problems)
@@ -364,6 +367,8 @@ def test_no_row_breaks_a_reader(row):
 def test_no_sample_breaks_the_reader_of_states(states, changes):
     [tvr] = [format for format in FORMATS if format.name == "tvr"]
     try:
-        tvr.problems({"states": states, "transformations": changes}, Place(Path("/nowhere")))
+        tvr.problems(
+            {"states": states, "transformations": changes}, RecordContext(Path("/nowhere"))
+        )
     except RecordFault as fault:
         assert json.dumps(fault.message)

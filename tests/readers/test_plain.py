@@ -129,7 +129,10 @@ def read_one(folder: Path, **row: Any) -> Any:
 def test_choices_are_shown_to_the_model(tmp_path):
     choices = ["red", "blue"]
     problem = read_one(tmp_path, question="Which?", choices=choices, answer="B")
-    assert (problem.question, problem.choices) == ("Which?\nA. red\nB. blue", ("red", "blue"))
+    assert (problem.question, problem.choices) == (
+        "Which?\nChoices:\nA. red\nB. blue",
+        ("red", "blue"),
+    )
     listed = "Which? A. red B. blue"
     assert read_one(tmp_path, question=listed, choices=choices, answer="red").question == listed
     with pytest.raises(DataError, match="key 'answer': '1' is none of the choices; give the lett"):
@@ -177,7 +180,10 @@ def test_lists_and_separators_in_csv(tmp_path):
         path.write_bytes(b"\xef\xbb\xbf" + text.encode())
         [problem] = load_problems(path)
         assert problem.images == (tmp_path / "a.png", tmp_path / "b.png")
-        assert (problem.question, problem.choices) == ("Which; then?\nA. x\nB. y", ("x", "y"))
+        assert (problem.question, problem.choices) == (
+            "Which; then?\nChoices:\nA. x\nB. y",
+            ("x", "y"),
+        )
         assert problem.id == "own-000001"
 
 

@@ -11,7 +11,7 @@ from reasonrft.oracles.state_changes import (
     transform,
 )
 from reasonrft.oracles.state_records import read_sample
-from reasonrft.tasks.functions import VALUES
+from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.transformation.rivals import has_rival
 
 
