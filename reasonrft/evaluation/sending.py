@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reasonrft.errors import BadInput
-from reasonrft.evaluation.chat import Reply, read_reply, said_in
+from reasonrft.evaluation.chat_messages import Reply, read_reply, said_in
 from reasonrft.evaluation.pace import Pace
 from reasonrft.evaluation.posting import Response, Unreachable, post
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonrft.evaluation.answers import Answers
-from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules.evaluation import EvaluatedModule
 from reasonrft.problems import Problem
 

@@ -10,12 +10,12 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from reasonrft.errors import BadInput
+from reasonrft.evaluation.accuracy_metric import Scoreboard
 from reasonrft.evaluation.answers import AnswerFile, Answers, Line, prompt_key, write_lines
 from reasonrft.evaluation.identity import policy_name
-from reasonrft.evaluation.release import write_predictions
+from reasonrft.evaluation.prediction_files import write_predictions
 from reasonrft.evaluation.report import write_report
 from reasonrft.evaluation.results import Score, Tally, score_answer, score_of, tally
-from reasonrft.evaluation.scoreboard import Scoreboard
 from reasonrft.problems import Problem
 from reasonrft.tasks import Task
 

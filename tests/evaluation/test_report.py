@@ -6,7 +6,7 @@ import pytest
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers, write_lines
-from reasonrft.evaluation.release import write_predictions
+from reasonrft.evaluation.prediction_files import write_predictions
 from reasonrft.evaluation.report import extend, write_report
 from reasonrft.evaluation.results import Score, score_answer, score_of, tally
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text

@@ -7,7 +7,7 @@ import pytest
 
 from reasonrft.cli import main
 from reasonrft.errors import BadInput
-from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules import EndpointModule
 from tests.evaluation.serving import Answer, said, serving
 from tests.modules.answering import data, trainer

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reasonrft.evaluation.chat import Reply
+from reasonrft.evaluation.chat_messages import Reply
 
 
 class ReplyCache:

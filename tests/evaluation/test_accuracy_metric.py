@@ -3,8 +3,8 @@ import socket
 import pytest
 from torch import distributed, multiprocessing
 
+from reasonrft.evaluation.accuracy_metric import Scoreboard
 from reasonrft.evaluation.results import Score
-from reasonrft.evaluation.scoreboard import Scoreboard
 
 
 def score(key: str) -> Score:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, final
 
-from reasonrft.evaluation.cache import ReplyCache, request_key
-from reasonrft.evaluation.chat import Reply, write_messages
+from reasonrft.evaluation.chat_messages import Reply, write_messages
 from reasonrft.evaluation.pace import Pace
+from reasonrft.evaluation.reply_cache import ReplyCache, request_key
 from reasonrft.evaluation.sending import Sender
 from reasonrft.problems import Problem
 

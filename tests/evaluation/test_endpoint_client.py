@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from reasonrft.errors import BadInput
-from reasonrft.evaluation.chat import Reply, read_reply, write_messages
-from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.evaluation.pace import Pace
 from reasonrft.evaluation.sending import full_address
 from reasonrft.problems import Problem
