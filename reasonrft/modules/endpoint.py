@@ -59,7 +59,7 @@ class EndpointModule(EvaluatedModule):
     def identity(self) -> dict[str, Any]:
         asked = self.endpoint
         fields = {"request": asked.request, "omit": list(asked.omit)}
-        return {"policy": asked.model, "endpoint": asked.sender.address, **fields}
+        return {"policy": asked.model, "endpoint": asked.address, **fields}
 
     def teardown(self, stage: str) -> None:
         self.print(self._bill())
@@ -68,6 +68,6 @@ class EndpointModule(EvaluatedModule):
         paid = self.endpoint.paid
         asked, answered = sum(r.prompt_tokens for r in paid), sum(r.tokens for r in paid)
         return (
-            f"{self.endpoint.sender.sent} requests, {asked:,} + {answered:,} tokens, "
+            f"{self.endpoint.requests_sent} requests, {asked:,} + {answered:,} tokens, "
             f"cost {self.endpoint.cost:.4f}"
         )
