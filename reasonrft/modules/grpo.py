@@ -60,6 +60,8 @@ class GRPOModule(ReasoningModule):
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -85,8 +87,10 @@ class GRPOModule(ReasoningModule):
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other completions.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed)
+        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed, blind, swap)
         if group_size < 2 and scale != "none":
             raise BadInput("group_size must be at least 2: completions are compared in groups")
         if not rewards:

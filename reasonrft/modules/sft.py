@@ -63,6 +63,8 @@ class SFTModule(ReasoningModule):
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -74,8 +76,10 @@ class SFTModule(ReasoningModule):
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other randomness in training, such as dropout.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed)
+        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed, blind, swap)
         self.row_tokens = row_tokens
         self._step = Step()
         self._accumulated: dict[str, Any] | None = None

@@ -3,17 +3,17 @@ import socket
 import pytest
 from torch import distributed, multiprocessing
 
-from reasonrft.evaluation.accuracy_metric import Scoreboard
-from reasonrft.evaluation.results import Score
+from reasonrft.evaluation.accuracy_metric import AccuracyMetric
+from reasonrft.evaluation.results import AnswerAccuracy
 
 
-def score(key: str) -> Score:
-    return Score(key, "counting/id", 0.5, 1.0, 7, False, {"template": "größer"})
+def score(key: str) -> AnswerAccuracy:
+    return AnswerAccuracy(key, "counting/id", 0.5, 1.0, 7, False, {"template": "größer"})
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_scores_come_back_until_reset():
-    board = Scoreboard()
+    board = AccuracyMetric()
     board.update([score("a"), score("b")])
     board.update([])
     board.update([score("b")])
@@ -29,7 +29,7 @@ def test_scores_come_back_until_reset():
 def _two_ranks(rank: int, port: int) -> None:
     address = f"tcp://127.0.0.1:{port}"
     distributed.init_process_group("gloo", address, world_size=2, rank=rank)
-    board = Scoreboard()
+    board = AccuracyMetric()
     board.update([[score("a"), score("bb"), score("c")], [score("c")]][rank])
     assert board.compute() == [score("a"), score("bb"), score("c")]
     # What was gathered is not kept: each rank goes on with its own.

@@ -8,7 +8,7 @@ from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers, write_lines
 from reasonrft.evaluation.prediction_files import write_predictions
 from reasonrft.evaluation.report import extend, write_report
-from reasonrft.evaluation.results import Score, score_answer, score_of, tally
+from reasonrft.evaluation.results import AnswerAccuracy, accuracy_of, measure_answer, tally
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.problems import Problem
 from reasonrft.scoring import reward_named, score_file
@@ -19,7 +19,7 @@ POLICY = {"policy": "tiny", "weights": "abc"}
 
 def scores(split: str, official: list[float], strict: list[float], **groups: list[str]):
     return [
-        Score(
+        AnswerAccuracy(
             key=f"{split}{number}",
             split=split,
             official=official[number],
@@ -149,7 +149,7 @@ def answered() -> list[dict]:
     for number, (split, problem, text) in enumerate(ANSWERED):
         answers = Answers([text], [5], [False])
         (line,) = write_lines(split, [problem], [f"k{number}"], answers)
-        lines.append({"policy": "tiny", **line, **score_answer(problem, text)})
+        lines.append({"policy": "tiny", **line, **measure_answer(problem, text)})
     return lines
 
 
@@ -161,7 +161,7 @@ def test_scores_of_answers():
         (1, 1),
         (0.75, 0),  # One call is exact, one has the right function and object.
     ]
-    assert score_of(answered()[-1]).groups == {"level": "2", "view": "left"}
+    assert accuracy_of(answered()[-1]).groups == {"level": "2", "view": "left"}
 
 
 def test_a_tasks_own_measure_is_the_strict_score():
@@ -170,7 +170,7 @@ def test_a_tasks_own_measure_is_the_strict_score():
             return True
 
     wrong = ANSWERED[2]
-    assert score_answer(wrong[1], wrong[2], Lenient()) == {"official": 0, "strict": 1}
+    assert measure_answer(wrong[1], wrong[2], Lenient()) == {"official": 0, "strict": 1}
 
 
 @pytest.mark.parametrize("name", ["official", "strict"])
