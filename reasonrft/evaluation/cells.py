@@ -40,6 +40,7 @@ def csv_table(rows: Iterable[Sequence[object]]) -> str:
 
 def _safe(cell: object) -> object:
     """Text that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(cell, str) and cell.lstrip().startswith(("=", "+", "-", "@")):
-        return f"'{cell}"
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("\t", "\r", "\n")) else cell
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r", " ")  # which csv does not put into quotes
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
