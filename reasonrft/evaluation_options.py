@@ -28,7 +28,17 @@ def set_image_flags(config: Namespace, command: str) -> None:
         if config[flag] and command != "test":
             raise BadInput(f"--{flag} asks also {how}, which only test does: leave it out")
         if config[flag]:
-            config.model.init_args[flag] = True
+            _switch_on(config.model, flag)
+
+
+def _switch_on(model: Namespace, flag: str) -> None:
+    arguments = model.get("init_args") or {}
+    if flag not in arguments:
+        name = str(model.class_path).rpartition(".")[2]
+        raise BadInput(
+            f"--{flag}: {name} has no argument {flag}; use a module that is an EvaluatedModule"
+        )
+    arguments[flag] = True
 
 
 def check_last_checkpoint(trainer: Trainer, command: str, ckpt_path: str | None) -> None:

@@ -72,6 +72,16 @@ def test_only_test_asks_so(capsys, command, flag):
     assert f"--{flag} asks also with" in complaint(capsys)
 
 
+def test_a_module_that_cannot_be_asked_so_is_named(capsys, folder):
+    config = folder / "own.yaml"
+    model, data = "tests.test_training.Line", "tests.test_training.Ones"
+    config.write_text(f"model: {{class_path: {model}}}\ndata: {{class_path: {data}}}\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["test", "--config", str(config), "--swap", "true"])
+    assert stop.value.code == 1
+    assert "--swap: Line has no argument swap" in complaint(capsys)
+
+
 @pytest.mark.parametrize("command", ["test", "validate", "predict"])
 def test_evaluating_a_last_checkpoint_that_is_not_there_is_refused(capsys, command):
     with pytest.raises(SystemExit) as stop:

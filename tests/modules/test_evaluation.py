@@ -10,8 +10,12 @@ import pytest
 from reasonrft.datamodules import GeneralDataModule
 from reasonrft.datamodules.sources import ProblemSource
 from reasonrft.errors import BadInput
+from reasonrft.evaluation.image_modes import without_images
 from reasonrft.evaluation.weights import weights_digest
+from reasonrft.policy import Policy
+from reasonrft.policy.tokens import placeholder_ids
 from reasonrft.problems import Problem
+from reasonrft.tasks import CountingTask
 from tests.modules.answering import Counter, Reader, data, made_up, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -215,6 +219,20 @@ def test_validation_and_prediction_ask_with_the_images_alone(tmp_path):
     trainer(tmp_path).validate(module, data(), verbose=False)
     trainer(tmp_path).predict(module, data())
     assert module.images == [1] * (4 + 15)
+
+
+def test_a_blind_prompt_holds_no_image_and_no_place_for_one():
+    policy = Policy("tiny-counting")
+    policy.load()
+    shown = made_up("id", 3)
+    text = CountingTask().prompt(shown)
+    blind = without_images(shown)
+    assert CountingTask().prompt(blind) == text
+    prompt, other = policy.encoder.prompt(shown, text), policy.encoder.prompt(blind, text)
+    places = placeholder_ids(policy.model, policy.processor)
+    kept = [token for token in prompt.ids.tolist() if token not in places]
+    assert other.ids.tolist() == kept != prompt.ids.tolist()
+    assert "pixel_values" in prompt.inputs and "pixel_values" not in other.inputs
 
 
 def run_program(folder: Path, *options: str) -> int:
