@@ -1,4 +1,4 @@
-"""Predictions as the release's evaluation saves them, for its scripts to score."""
+"""Predictions as the release saves them, for its own scripts."""
 
 import json
 from collections.abc import Iterable, Mapping

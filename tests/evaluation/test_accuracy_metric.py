@@ -7,42 +7,42 @@ from reasonrft.evaluation.accuracy_metric import AccuracyMetric
 from reasonrft.evaluation.results import AnswerAccuracy
 
 
-def score(key: str) -> AnswerAccuracy:
+def answer(key: str) -> AnswerAccuracy:
     return AnswerAccuracy(key, "counting/id", 0.5, 1.0, 7, False, {"template": "größer"})
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_scores_come_back_until_reset():
-    board = AccuracyMetric()
-    board.update([score("a"), score("b")])
-    board.update([])
-    board.update([score("b")])
-    assert board.compute() == [score("a"), score("b")]
-    assert board.state_dict() == {}
-    board.reset()
-    board.update([score("c")])
-    assert board.compute() == [score("c")]
-    board.reset()
-    assert board.compute() == []
+def test_accuracies_come_back_until_reset():
+    metric = AccuracyMetric()
+    metric.update([answer("a"), answer("b")])
+    metric.update([])
+    metric.update([answer("b")])
+    assert metric.compute() == [answer("a"), answer("b")]
+    assert metric.state_dict() == {}
+    metric.reset()
+    metric.update([answer("c")])
+    assert metric.compute() == [answer("c")]
+    metric.reset()
+    assert metric.compute() == []
 
 
 def _two_ranks(rank: int, port: int) -> None:
     address = f"tcp://127.0.0.1:{port}"
     distributed.init_process_group("gloo", address, world_size=2, rank=rank)
-    board = AccuracyMetric()
-    board.update([[score("a"), score("bb"), score("c")], [score("c")]][rank])
-    assert board.compute() == [score("a"), score("bb"), score("c")]
+    metric = AccuracyMetric()
+    metric.update([[answer("a"), answer("bb"), answer("c")], [answer("c")]][rank])
+    assert metric.compute() == [answer("a"), answer("bb"), answer("c")]
     # What was gathered is not kept: each rank goes on with its own.
-    board.update([score("d")] if rank else [])
-    assert {one.key for one in board.compute()} == {"a", "bb", "c", "d"}
-    board.reset()
+    metric.update([answer("d")] if rank else [])
+    assert {a.key for a in metric.compute()} == {"a", "bb", "c", "d"}
+    metric.reset()
     if rank:
-        board.update([score("e")])
-    assert board.compute() == [score("e")]
+        metric.update([answer("e")])
+    assert metric.compute() == [answer("e")]
     distributed.destroy_process_group()
 
 
-def test_ranks_see_all_scores_and_count_each_prompt_once():
+def test_ranks_see_all_accuracies_and_count_each_prompt_once():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import io
+import subprocess
+import sys
 import time
 import traceback
 
@@ -385,3 +387,8 @@ def test_a_refusal_is_an_empty_answer_and_a_long_one_is_cut():
     assert read_reply(said(None).body).text == ""
     assert read_reply(said("1, 2,", finish_reason="length").body).truncated
     assert read_reply({"choices": [{"message": {"content": "3"}}]}).tokens == 0
+
+
+def test_the_openai_package_is_imported_only_where_an_endpoint_is_asked():
+    code = "import reasonrft.training, sys; sys.exit('openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

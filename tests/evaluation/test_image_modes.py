@@ -13,7 +13,7 @@ def problem(name: str, *images: bytes, question: str = "How many?", **options) -
 
 
 def test_a_blind_problem_has_the_same_words_and_no_images():
-    sighted = problem(
+    shown = problem(
         "p",
         b"a",
         b"b",
@@ -22,21 +22,21 @@ def test_a_blind_problem_has_the_same_words_and_no_images():
         cot="two",
         meta={"history": [["Look: <image>", "yes"]], "level": 2},
     )
-    blind = without_images(sighted)
+    blind = without_images(shown)
     assert blind.images == ()
     assert blind.question == "\nHow many?"
     assert blind.choices == ("", "none")
     assert blind.meta == {"history": [["Look: ", "yes"]], "level": 2}
     assert (blind.id, blind.answer, blind.cot) == ("p", "3", "two")
-    assert sighted.meta["history"] == [["Look: <image>", "yes"]]
+    assert shown.meta["history"] == [["Look: <image>", "yes"]]
 
     def parts(shown):
         turns = conversation(shown, shown.question)
         return [part for turn in turns for part in turn["content"]]
 
     # All that is missing are the images.
-    assert parts(blind) == [part for part in parts(sighted) if part["type"] != "image"]
-    assert len(parts(sighted)) == len(parts(blind)) + 2
+    assert parts(blind) == [part for part in parts(shown) if part["type"] != "image"]
+    assert len(parts(shown)) == len(parts(blind)) + 2
 
 
 def test_swapped_problems_keep_their_words_and_number_of_images():
