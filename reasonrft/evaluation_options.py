@@ -59,7 +59,7 @@ def check_last_checkpoint(trainer: Trainer, command: str, ckpt_path: str | None)
     warnings.filterwarnings("ignore", message=r'\.fit\(ckpt_path="last"\) is set, but there is no')
 
 
-def _shown(folder: str) -> str:
+def _shown(folder: str | Path) -> str:
     """A folder below the one where the command runs is shown as it was given."""
     path = Path(folder)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
