@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from reasonrft.modules.base import ReasoningModule
-from reasonrft.policy.export import save_adapter, save_merged
+from reasonrft.policy.export_model import save_adapter, save_merged
 
 
 class ExportPolicy(Callback):

@@ -11,11 +11,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from reasonrft.callbacks.trainers import boards, record_of
+from reasonrft.distributed.ranks import all_gather as gathered
 from reasonrft.errors import BadInput
 from reasonrft.modules.grpo import GRPOModule
-from reasonrft.modules.ranks import gathered
-from reasonrft.modules.record import StepRecord
-from reasonrft.policy.encoding import Encoder
+from reasonrft.modules.step_record import StepRecord
+from reasonrft.policy.encoder import Encoder
 from reasonrft.tasks.tags import read_response
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from reasonrft.modules.record import StepRecord
+from reasonrft.modules.step_record import StepRecord
 from reasonrft.problems import Problem
 
 LARGEST = 512

@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from reasonrft.modules.grpo import GRPOModule
-from reasonrft.modules.record import StepRecord
+from reasonrft.modules.step_record import StepRecord
 
 
 def is_dry(trainer: Trainer) -> bool:
@@ -16,7 +16,7 @@ def is_dry(trainer: Trainer) -> bool:
 
 def record_of(module: LightningModule) -> StepRecord | None:
     """What the last batch of a reinforcement left behind."""
-    return module.record if isinstance(module, GRPOModule) else None
+    return module.step_record if isinstance(module, GRPOModule) else None
 
 
 def boards(trainer: Trainer) -> list[Any]:

@@ -13,7 +13,6 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import Tensor
 
 from reasonrft.callbacks import (
     BeforeAndAfter,
@@ -24,9 +23,10 @@ from reasonrft.callbacks import (
 )
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule
-from reasonrft.policy import Policy, PromptBatch, Rollout, Sampling
+from reasonrft.policy import Policy, PromptBatch
 from reasonrft.problems import Problem
 from reasonrft.rewards import AccuracyReward, FormatReward
+from reasonrft.rollout import LocalEngine, Rollout, Sampling
 from reasonrft.tasks import CountingTask
 from tests.datamodules.reading import MadeUp, made_up, quiet
 
@@ -37,13 +37,15 @@ GROUP = ["<think>one two three</think><answer>{answer}</answer>", HOSTILE, HOSTI
 """What is said to have been answered: right, wrong, wrong, and wrong."""
 
 
-class Scripted(GRPOModule):
-    """Judges given texts in the place of those that its policy has sampled."""
+class Scripted(LocalEngine):
+    """Returns given texts in the place of those that it has sampled."""
 
-    def experience(self, batch: PromptBatch) -> tuple[Rollout, dict[str, Tensor]]:
-        rollout, _ = super().experience(batch)
-        texts = [[one.format(answer=p.answer) for one in GROUP] for p in batch.problems]
-        return replace(rollout, texts=texts), self.judge(texts, batch.problems)
+    def generate(self, batch: PromptBatch, group_size: int, *args: Any, **options: Any) -> Rollout:
+        rollout = super().generate(batch, group_size, *args, **options)
+        if group_size == 1:  # evaluation
+            return rollout
+        texts = [[text.format(answer=p.answer) for text in GROUP] for p in batch.problems]
+        return replace(rollout, texts=texts)
 
 
 class EvenSum(CountingTask):
@@ -63,13 +65,14 @@ def watching() -> list[Callback]:
     ]
 
 
-def module(folder: Path) -> Scripted:
-    return Scripted(
+def module(folder: Path) -> GRPOModule:
+    return GRPOModule(
         Policy(str(folder)),
         {"accuracy": AccuracyReward(), "format": FormatReward(weight=0.5)},
         group_size=len(GROUP),
         sampling=Sampling(max_tokens=8),
         optimizer=lambda params: torch.optim.SGD(params, 2.0),
+        engine=Scripted(),
         answer_tokens=8,
         seed=3,
     )
@@ -88,7 +91,7 @@ def data() -> CountingDataModule:
 
 def run(
     folder: Path, home: Path, callbacks: Sequence[Callback], steps: int, **options: Any
-) -> Scripted:
+) -> GRPOModule:
     """Train for so many steps, the last checkpoint's included where one is given."""
     ckpt_path = options.pop("ckpt_path", None)
     one, checkpoints = module(folder), ModelCheckpoint(home, save_last=True, save_top_k=0)

@@ -83,11 +83,11 @@ def test_the_page_keeps_the_last_samples_and_drops_what_was_undone(finished, tmp
     place = tmp_path / "samples.html"
     page = SamplesPage(place, keep=2)
     for step in (1, 5, 9):
-        page.add(take_samples(replace(finished.module.record, step=step), 1))
+        page.add(take_samples(replace(finished.module.step_record, step=step), 1))
     assert steps(Page(place)) == [5, 9]
     again = SamplesPage(place, keep=2)
     again.resume(9)
-    again.add(take_samples(finished.module.record, 1))
+    again.add(take_samples(finished.module.step_record, 1))
     assert steps(Page(place)) == [5, 4]
     place.write_text("<!-- sample of cloth -->")
     with pytest.raises(BadInput, match=r"samples\.html is not a page of samples: delete it"):

@@ -23,7 +23,7 @@ def test_lengths_of_right_and_of_wrong_answers_are_logged(finished):
     assert last("reasoning_length/wrong") == pytest.approx(one / 3)
     assert last("reasoning_length/p50") == pytest.approx(one / 2)
     assert last("reasoning_length/wrong/p50") == 0
-    record = finished.module.record
+    record = finished.module.step_record
     assert last("completion_length/p90") == pytest.approx(
         record.lengths.flatten().float().quantile(0.9).item()
     )
@@ -44,7 +44,7 @@ def test_histograms_come_at_intervals(finished):
         )
     ] == [0, 2, 4]
     drawn = board(finished.home, 1).Histograms("train/completion_length/histogram")[-1]
-    lengths = finished.module.record.lengths
+    lengths = finished.module.step_record.lengths
     value = drawn.histogram_value
     assert (value.num, value.sum) == (lengths.numel(), lengths.sum())
 

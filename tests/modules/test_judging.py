@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from reasonrft.modules.judging import judge, weighted
 
 from reasonrft.errors import BadInput
-from reasonrft.modules.judging import judge, weighted
 from reasonrft.rewards import Reward
 from tests.datamodules.reading import made_up
 

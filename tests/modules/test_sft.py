@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.errors import BadInput
 from reasonrft.modules import SFTModule, WarmupCosine, WarmupLinear
-from reasonrft.modules.base import decayed_or_not
+from reasonrft.modules.base import weight_decay_groups
 from reasonrft.policy import Lora, Policy
 from tests.modules.fitting import PROBLEMS, Losses, data, difference, fit, module, weights
 
@@ -181,7 +181,7 @@ def test_bf16_mixed_precision_learns_nearly_the_same(folder, row_tokens):
 def test_norms_and_biases_do_not_decay(folder):
     one = module(folder)
     one.configure_model()
-    decayed, rest = decayed_or_not(one.policy)
+    decayed, rest = weight_decay_groups(one.policy)
     assert all(value.ndim > 1 and value.requires_grad for value in decayed["params"])
     assert all(value.ndim == 1 for value in rest["params"]) and rest["weight_decay"] == 0
     trained = [value for value in one.policy.parameters() if value.requires_grad]

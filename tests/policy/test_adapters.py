@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora, adapter_parameters, attach
-from reasonrft.policy.export import save_adapter
+from reasonrft.policy.export_model import save_adapter
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import PARTS, parts_of
 from reasonrft.policy.processors import load_processor
