@@ -13,7 +13,7 @@ from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import without_images
 from reasonrft.evaluation.weights import weights_digest
 from reasonrft.policy import Policy
-from reasonrft.policy.tokens import placeholder_ids
+from reasonrft.policy.special_tokens import placeholder_ids
 from reasonrft.problems import Problem
 from reasonrft.tasks import CountingTask
 from tests.modules.answering import Counter, Reader, data, made_up, trainer
