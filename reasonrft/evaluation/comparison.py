@@ -17,8 +17,8 @@ def differences(before: Tasks, after: Tasks) -> dict[str, dict[str, Tally]]:
     """What both measures gained, with intervals, on every split that was answered twice."""
     return {
         task: {
-            split: difference(before[task][split], found)
-            for split, found in splits.items()
+            split: difference(before[task][split], split_tally)
+            for split, split_tally in splits.items()
             if split in before.get(task, {})
         }
         for task, splits in after.items()
@@ -47,14 +47,18 @@ def _caption(summary: Mapping[str, Any]) -> str:
 def _rows(summary: Mapping[str, Any], task: str) -> Sequence[Row]:
     head = [title(task), *_TIMES, "answers"]
     rows = [
-        [heading(split), *(_at(summary, time, task, split) for time in _TIMES), str(found["n"])]
-        for split, found in summary["after"][task].items()
+        [
+            heading(split),
+            *(_at(summary, time, task, split) for time in _TIMES),
+            str(split_tally["n"]),
+        ]
+        for split, split_tally in summary["after"][task].items()
     ]
     return [head, *rows]
 
 
 def _at(summary: Mapping[str, Any], time: str, task: str, split: str) -> str:
-    found = summary[time].get(task, {}).get(split)
-    if found is None:
+    split_tally = summary[time].get(task, {}).get(split)
+    if split_tally is None:
         return "-"
-    return signed(found, "strict") if time == "difference" else cell(found, "strict")
+    return signed(split_tally, "strict") if time == "difference" else cell(split_tally, "strict")

@@ -28,7 +28,7 @@ def without_images(problem: Problem) -> Problem:
     """The same words without images and their tags."""
     meta = dict(problem.meta)
     if "history" in meta:
-        meta["history"] = [[_without_tags(said), answer] for said, answer in meta["history"]]
+        meta["history"] = [[_without_tags(asked), answer] for asked, answer in meta["history"]]
     return replace(
         problem,
         images=(),
@@ -55,8 +55,8 @@ def swap_images(problems: Sequence[Problem], seed: int) -> list[Problem]:
     digests = [frozenset(image_digests(problem)) for problem in problems]
     partners: dict[int, int] = {}
     for group in groups.values():
-        for place, index in enumerate(group):
-            others = group[place + 1 :] + group[:place]
+        for position, index in enumerate(group):
+            others = group[position + 1 :] + group[:position]
             fitting = (other for other in others if digests[index].isdisjoint(digests[other]))
             if (partner := next(fitting, None)) is not None:
                 partners[index] = partner

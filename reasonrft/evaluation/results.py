@@ -71,10 +71,10 @@ def tally(accuracies: Iterable[AnswerAccuracy]) -> dict[str, Tally]:
 def _tally_split(modes: Mapping[str, list[AnswerAccuracy]]) -> Tally:
     own = _average(modes["own"])
     altered = {mode: _average(modes[mode]) for mode in ALTERED if mode in modes}
-    found: Tally = {**own, "by": _by_group(modes["own"])}
+    split_tally: Tally = {**own, "by": _by_group(modes["own"])}
     for mode, average in altered.items():
-        found[mode] = {**average, "gap": difference(average, own)}
-    return found
+        split_tally[mode] = {**average, "gap": difference(average, own)}
+    return split_tally
 
 
 def difference(before: Tally, after: Tally) -> Tally:

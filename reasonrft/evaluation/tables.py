@@ -20,7 +20,7 @@ _TITLES = {
 
 def average(splits: Splits, measure: str) -> float:
     """A task's average over its splits, whatever their sizes."""
-    return fmean(found[measure] for found in splits.values())
+    return fmean(split_tally[measure] for split_tally in splits.values())
 
 
 def as_text(summary: Summary) -> str:
@@ -38,12 +38,14 @@ def _rows(task_title: str, splits: Splits) -> Iterator[Row]:
     yield [task_title, *map(heading, splits), "average"]
     for measure in MEASURES:
         yield [measure, *_cells(splits, measure)]
-    yield ["answers", *(str(found["n"]) for found in splits.values()), ""]
+    yield ["answers", *(str(split_tally["n"]) for split_tally in splits.values()), ""]
 
 
 def altered_modes(splits: Splits) -> tuple[str, ...]:
     """The modes other than with the problem's own images that any split was answered in."""
-    return tuple(mode for mode in ALTERED if any(mode in found for found in splits.values()))
+    return tuple(
+        mode for mode in ALTERED if any(mode in split_tally for split_tally in splits.values())
+    )
 
 
 def _seen(
@@ -53,9 +55,9 @@ def _seen(
     beside = [column for mode in modes for column in (mode, f"images - {mode}")]
     head = [f"{task_title}: how much was seen", "images", *beside]
     rows = [
-        [f"{heading(split)} ({measure})", cell(found, measure)]
-        + [text for mode in modes for text in _beside(found.get(mode), measure)]
-        for split, found in splits.items()
+        [f"{heading(split)} ({measure})", cell(split_tally, measure)]
+        + [text for mode in modes for text in _beside(split_tally.get(mode), measure)]
+        for split, split_tally in splits.items()
         for measure in measures
     ]
     return head, rows
@@ -85,18 +87,18 @@ def as_markdown(summary: Summary) -> str:
         if modes := altered_modes(splits):
             blocks.append(markdown_table(*_seen(_title(summary, task), splits, modes, MEASURES)))
     for task, splits in tasks.items():
-        for split, found in splits.items():
+        for split, split_tally in splits.items():
             title = markdown_text(f"{_title(summary, task)}: {heading(split)}")
-            blocks += [f"## {title}", markdown_table(*_by_group(found))]
+            blocks += [f"## {title}", markdown_table(*_by_group(split_tally))]
     return "\n\n".join(blocks) + "\n"
 
 
-def _by_group(found: Tally) -> tuple[Row, list[Row]]:
+def _by_group(split_tally: Tally) -> tuple[Row, list[Row]]:
     rows = [
         [kind, value]
         + [cell(tally, measure) for measure in MEASURES]
         + [str(tally["n"]), f"{tally['tokens']:.0f}", _percent(tally["truncated"])]
-        for kind, value, tally in _groups(found)
+        for kind, value, tally in _groups(split_tally)
     ]
     return ["", "", *MEASURES, "answers", "tokens", "truncated"], rows
 
@@ -114,8 +116,8 @@ def as_csv(summary: Summary) -> str:
         head += [f"gap_{mode}_{name}" for name in _FIGURES]
     lines: list[list[object]] = [list(head)]
     for task, splits in tasks.items():
-        for split, found in splits.items():
-            for kind, value, tally in _groups(found):
+        for split, split_tally in splits.items():
+            for kind, value, tally in _groups(split_tally):
                 line = [summary["policy"], task, split, kind, value]
                 line += [tally[name] for name in _NAMES] + _ends(tally)
                 lines.append(line + [x for mode in modes for x in _beside_csv(tally.get(mode))])
@@ -140,22 +142,22 @@ def _beside_csv(altered: Tally | None) -> list[object]:
     return [*figures, *(gap[name] for name in MEASURES), *_ends(gap)]
 
 
-def _groups(found: Tally) -> Iterator[tuple[str, str, Tally]]:
+def _groups(split_tally: Tally) -> Iterator[tuple[str, str, Tally]]:
     """A split as a whole, and its groups, with the kind and the name of each."""
-    yield "all", "", found
-    for kind, values in found["by"].items():
+    yield "all", "", split_tally
+    for kind, values in split_tally["by"].items():
         for value, tally in values.items():
             yield kind, value, tally
 
 
 def _cells(splits: Splits, measure: str) -> Row:
-    cells = [cell(found, measure) for found in splits.values()]
+    cells = [cell(split_tally, measure) for split_tally in splits.values()]
     return [*cells, _percent(average(splits, measure))]
 
 
-def cell(found: Tally, measure: str) -> str:
-    low, high = (f"{100 * bound:.1f}" for bound in found[MEASURES[measure]])
-    return f"{_percent(found[measure])} [{low}, {high}]"
+def cell(tally: Tally, measure: str) -> str:
+    low, high = (f"{100 * bound:.1f}" for bound in tally[MEASURES[measure]])
+    return f"{_percent(tally[measure])} [{low}, {high}]"
 
 
 def signed(change: Tally, measure: str) -> str:
@@ -174,8 +176,8 @@ def _title(summary: Summary, task: str) -> str:
 
 def title(task: str) -> str:
     """How reports call a task: by its own title, or else by its name."""
-    own = next((getattr(known, "title", "") for known in TASKS if known.name == task), "")
-    return own or _TITLES.get(task, task)
+    titles = (getattr(known, "title", "") for known in TASKS if known.name == task)
+    return next(titles, "") or _TITLES.get(task, task)
 
 
 def heading(split: str) -> str:

@@ -208,19 +208,19 @@ class EvaluatedModule(LightningModule):
     def _log_accuracy(self, stage: str) -> list[AnswerAccuracy]:
         """Log each split's averages over all ranks."""
         accuracies = self.accuracies.compute()
-        for split, found in tally(accuracies).items():
-            self._log_averages(f"{stage}/{split}", found)
+        for split, split_tally in tally(accuracies).items():
+            self._log_averages(f"{stage}/{split}", split_tally)
             for mode in ALTERED:
-                if mode in found:
-                    self._log_averages(f"{stage}/{split}/{mode}", found[mode])
+                if mode in split_tally:
+                    self._log_averages(f"{stage}/{split}/{mode}", split_tally[mode])
         return accuracies
 
-    def _log_averages(self, name: str, found: Tally) -> None:
+    def _log_averages(self, name: str, split_tally: Tally) -> None:
         averages = {
-            "accuracy": found["strict"],
-            "official": found["official"],
-            "tokens": found["tokens"],
-            "truncated": found["truncated"],
+            "accuracy": split_tally["strict"],
+            "official": split_tally["official"],
+            "tokens": split_tally["tokens"],
+            "truncated": split_tally["truncated"],
         }
         self.log_dict({f"{name}/{key}": value for key, value in averages.items()}, sync_dist=True)
 
