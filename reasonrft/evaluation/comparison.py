@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reasonrft.evaluation.cells import Row, markdown_table, markdown_text, text_table
 from reasonrft.evaluation.results import Tally, difference
+from reasonrft.evaluation.table_formats import Row, markdown_table, markdown_text, text_table
 from reasonrft.evaluation.tables import cell, heading, signed, title
 
 Tasks = Mapping[str, Mapping[str, Tally]]

@@ -3,9 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 
-from reasonrft.evaluation.cells import Row, csv_table, markdown_table, markdown_text, text_table
 from reasonrft.evaluation.image_modes import ALTERED
 from reasonrft.evaluation.results import MEASURES, Summary, Tally
+from reasonrft.evaluation.table_formats import (
+    Row,
+    csv_table,
+    markdown_table,
+    markdown_text,
+    text_table,
+)
 from reasonrft.tasks import TASKS
 
 Splits = Mapping[str, Tally]
