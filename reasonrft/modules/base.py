@@ -18,7 +18,6 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
-from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 DEFAULT_ENGINE = lazy_instance(LocalEngine)
@@ -72,8 +71,6 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
-        if self.device_mesh is not None:  # a strategy that shards, such as ModelParallelStrategy
-            shard(self.policy, self.device_mesh["data_parallel"])
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
@@ -123,13 +120,17 @@ class ReasoningModule(EvaluatedModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep weights that are frozen out: they are those that the policy starts from."""
+        """Keep weights that are frozen out: they are those that the policy starts from.
+
+        An adapter's checkpoint knows them by their digest.
+        """
         frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
         if frozen:
             # Statistics of batch norms are no weights, and move while they are trained.
             kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
             state = checkpoint["state_dict"]
             checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         trained = set(trained_names(self))
@@ -137,6 +138,12 @@ class ReasoningModule(EvaluatedModule):
             raise BadInput(
                 f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
                 f"this policy trains, such as {missing[0]}: it is another policy's"
+            )
+        base = checkpoint.get("base_digest")
+        if base and self.policy.base_digest and base != self.policy.base_digest:
+            raise BadInput(
+                f"the checkpoint holds an adapter of other weights than those of "
+                f"{self.policy.path}: give the policy that it was trained with"
             )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from reasonrft.conversation import Message, conversation, says
 from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, open_image, picture_size
+from reasonrft.policy.literal_text import MARK, LiteralText
 from reasonrft.problems import Problem
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class Encoder:
     def __init__(self, processor: Any) -> None:
         self.processor = processor
         self.tokenizer = processor.tokenizer
+        self._literal = LiteralText(processor)
         self.end_of_turn = self._read_end_of_turn()
         self._by_size: dict[tuple[tuple[int, int], bool], int] = {}
 
@@ -92,7 +94,7 @@ class Encoder:
 
     def response_ids(self, response: str) -> Tensor:  # (T,)
         """The assistant's turn with its end, as a rollout would return it."""
-        ids = self._written_ids(response)
+        ids = self._written_ids(self._literal.escape(response))
         return torch.tensor([*ids, *self.end_of_turn])
 
     def length(self, problem: Problem, text: str, response: str | None = None) -> int:
@@ -115,16 +117,21 @@ class Encoder:
         return self._by_size[size, several]
 
     def _process(self, written: str, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:
-        return dict(
-            self.processor(
+        escaped = MARK in written
+        processor = self._literal.processor if escaped else self.processor
+        inputs = dict(
+            processor(
                 text=[written],
                 images=[list(pictures)] if pictures else None,
                 return_tensors="pt",
                 add_special_tokens=False,
             )
         )
+        return self._literal.without_marks(inputs) if escaped else inputs
 
     def _written_ids(self, written: str) -> list[int]:
+        if MARK in written:
+            return self._literal.ids(written)
         return self.tokenizer(written, add_special_tokens=False)["input_ids"]
 
     def decode(self, ids: Tensor) -> str:
@@ -133,7 +140,8 @@ class Encoder:
 
     def _write(self, problem: Problem, text: str) -> str:
         """The conversation up to where the assistant begins."""
-        return self._render(conversation(problem, text), add_generation_prompt=True)
+        messages = [self._literal.escape_message(turn) for turn in conversation(problem, text)]
+        return self._render(messages, add_generation_prompt=True)
 
     def _render(self, messages: list[Message], add_generation_prompt: bool) -> str:
         return self.processor.apply_chat_template(

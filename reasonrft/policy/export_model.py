@@ -1,5 +1,6 @@
 """Folders that plain peft and plain transformers load."""
 
+import copy
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from safetensors.torch import save_file
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.adapters import ADAPTER, SETTINGS
+from reasonrft.policy.adapters import ADAPTER, BASE_DIGEST, SETTINGS, WEIGHTS
+from reasonrft.policy.base_digest import base_digest
+from reasonrft.policy.hub_paths import portable_name
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.sharding import full_state_dict
 
@@ -23,7 +27,25 @@ _WRITTEN = (".json", ".jinja", ".safetensors", ".md", ".txt", ".model")
 def save_adapter(model: PreTrainedModel, folder: Path) -> None:
     """Write an adapter alone, for PeftModel.from_pretrained(base, folder)."""
     with _whole(folder) as draft:
-        model.save_pretrained(draft, state_dict=full_state_dict(model))
+        _write_adapter(model, draft)
+
+
+def _write_adapter(model: PreTrainedModel, folder: Path) -> None:
+    """Settings that name the base, and weights that know it by digest."""
+    from peft import get_peft_model_state_dict  # slow to import, and only needed with an adapter
+
+    settings: Any = copy.copy(model.peft_config[ADAPTER])
+    settings.base_model_name_or_path = portable_name(str(model.name_or_path))
+    settings.revision = getattr(model.config, "_commit_hash", None)
+    settings.save_pretrained(str(folder))
+    weights = get_peft_model_state_dict(
+        model, full_state_dict(model), adapter_name=ADAPTER, save_embedding_layers=False
+    )
+    save_file(
+        {f"base_model.model.{name}": value.contiguous() for name, value in weights.items()},
+        folder / WEIGHTS,
+        {"format": "pt", BASE_DIGEST: base_digest(model)},
+    )
 
 
 def save_merged(model: PreTrainedModel, processor: Any, folder: Path) -> None:
@@ -58,7 +80,7 @@ def _merged(model: PreTrainedModel) -> PreTrainedModel:
         trust_remote_code=type(model).__module__.startswith("transformers_modules."),
     )
     with TemporaryDirectory() as folder:
-        model.save_pretrained(folder, state_dict=full_state_dict(model))
+        _write_adapter(model, Path(folder))
         return PeftModel.from_pretrained(base, folder).merge_and_unload()
 
 

@@ -30,13 +30,26 @@ def resolve(path: str) -> str:
     return path
 
 
+def portable_name(path: str) -> str:
+    """What names a model from any working directory: a shipped name, a full path, a Hub name."""
+    if not os.path.isdir(path):
+        return path
+    folder = Path(path).resolve()
+    return folder.name if folder.parent == ASSETS and folder.name in SHIPPED else str(folder)
+
+
 def _looks_local(path: str) -> bool:
     parts = Path(path).parts
     return path.startswith((".", "/", "~")) or len(parts) != 2 or Path(parts[0]).is_dir()
 
 
+def holds_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model."""
+    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
+
+
 def _check_weights(folder: Path) -> None:
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    if holds_adapter(folder):
         raise BadInput(
             f"{folder} holds an adapter, not a model: name its base as the policy and this folder "
             "as the adapter's path"

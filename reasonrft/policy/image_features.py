@@ -37,6 +37,7 @@ def without_pixels(inputs: Inputs) -> dict[str, Tensor]:
 def encode(model: Any, inputs: Inputs) -> ImageFeatures:
     """Run the vision tower and the projector on a prompt's images."""
     images = {name: value for name, value in inputs.items() if name not in TEXT_KEYS}
+    images[PIXELS] = images[PIXELS].to(model.dtype)  # not every tower does this itself
     output = model.model.get_image_features(**images, return_dict=True)
     deep = tuple(getattr(output, "deepstack_features", None) or ())
     return ImageFeatures(output.pooler_output, deep)

@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from reasonrft.errors import BadInput
+from reasonrft.policy.adapter_folder import find_start
 from reasonrft.policy.adapters import Lora, attach
+from reasonrft.policy.base_digest import base_digest
 from reasonrft.policy.collate import Inputs, Side, collate
 from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.image_features import (
+    PIXELS,
     ImageFeatureCache,
     ImageFeatures,
     as_encoder_output,
@@ -54,7 +57,8 @@ class Policy(nn.Module):
     ) -> None:
         """
         Args:
-            path: Name on the Hugging Face hub, folder, or tiny: the model that ships.
+            path: Name on the Hugging Face hub, folder, or tiny: the model that ships. The folder of
+                an adapter stands for its base and for that adapter, which is trained further.
             adapter: Train LoRA weights instead of the model's own.
             quantize: Hold the language model's weights in 4 bits (QLoRA); needs an adapter.
             dtype: Type of the weights.
@@ -71,8 +75,13 @@ class Policy(nn.Module):
                 tower nor projector is trained.
         """
         super().__init__()
+        start = find_start(path, adapter, revision)
+        path, adapter, revision = start.path, start.adapter, start.revision
         if quantize and adapter is None:
             raise BadInput("quantize needs an adapter: weights in 4 bits cannot be trained")
+        _check_sizes(min_pixels, max_pixels, logit_chunk, image_memory)
+        if not train_parts:
+            raise BadInput("train_parts names no part to train: language, projector and tower are")
         resolve(path)  # before data is drawn for a model that is not there
         self.path, self.adapter, self.quantize, self.dtype = path, adapter, quantize, dtype
         self.attention = attention
@@ -129,6 +138,11 @@ class Policy(nn.Module):
         if mode and self.model is not None and "tower" not in self._trained:
             self.model.get_submodule(parts_of(self.model).tower).eval()
         return self
+
+    @cached_property
+    def base_digest(self) -> str:
+        """A hash of the weights under an adapter, which checkpoints of the adapter keep."""
+        return base_digest(self.model) if self.adapter else ""
 
     @property
     def device(self) -> torch.device:
@@ -212,6 +226,8 @@ class Policy(nn.Module):
         batch: dict[str, Any] = {
             name: value.to(self.device) for name, value in collate(rows, pad, side).items()
         }
+        if PIXELS in batch:
+            batch[PIXELS] = batch[PIXELS].to(self.model.dtype)
         if features is not None and any(features):
             batch["mm_encoder_outputs"] = as_encoder_output(features)
         return batch
@@ -244,3 +260,17 @@ class Policy(nn.Module):
         """Log-probs of the token after each of these hidden states (B, H)."""
         mask = self.placeholder_mask()
         return scaled_logits(self.head(hidden), temperature, mask).log_softmax(-1)
+
+
+def _check_sizes(
+    min_pixels: int | None, max_pixels: int | None, logit_chunk: int, image_memory: int
+) -> None:
+    for name, pixels in (("min_pixels", min_pixels), ("max_pixels", max_pixels)):
+        if pixels is not None and pixels < 1:
+            raise BadInput(f"the policy's {name} must be at least 1, not {pixels}")
+    if min_pixels and max_pixels and min_pixels > max_pixels:
+        raise BadInput(f"min_pixels {min_pixels:,} must be at most max_pixels {max_pixels:,}")
+    if logit_chunk < 1:
+        raise BadInput(f"the policy's logit_chunk must be at least 1, not {logit_chunk}")
+    if image_memory < 0:
+        raise BadInput(f"the policy's image_memory must be at least 0, not {image_memory}")

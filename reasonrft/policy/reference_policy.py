@@ -19,6 +19,8 @@ class ReferencePolicy:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        # What FSDP2 has gathered is freed later: the parameters wanted are the shards.
+        reshard(module)
         self.trained = [value for value in module.parameters() if value.requires_grad]
         self.first = [local(value).clone() for value in self.trained]
 

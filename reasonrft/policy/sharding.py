@@ -4,6 +4,7 @@ Everything else that needs whole weights, or a rank's own values, asks one of th
 Each works alike on a policy that is not sharded.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -44,6 +45,13 @@ def gather(value: Tensor) -> Tensor:
     """A weight as a whole, on every rank; all ranks call this."""
     value = value.detach()
     return value.full_tensor() if isinstance(value, DTensor) else value
+
+
+def full_parameters(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Each parameter as a whole, one after the other, on every rank; all ranks call this."""
+    reshard(module)
+    for name, parameter in module.named_parameters():
+        yield name, gather(parameter)
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from transformers import Cache, DynamicLayer
+from transformers.utils import ModelOutput
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import PromptBatch
@@ -33,6 +34,8 @@ from reasonrft.rollout.sampling import Sampling, choose, uniforms
 
 KEEP_ROWS_ABOVE = 7 / 8
 """Finished rows are dropped when at most this share is unfinished: dropping copies the others."""
+CACHE_NAME = "cache" if hasattr(ModelOutput, "past_key_values") else "past_key_values"
+"""What models call their cache: transformers 5.24 has renamed it, and warns of the old name."""
 CACHE_STEP = 64
 """Tokens by which a cache grows."""
 
@@ -133,7 +136,7 @@ def _prefill(
     output = policy(**inputs, use_cache=True)
     ends = torch.stack([policy.positions(prompt).max() for prompt in batch.prompts])
     state = DecodeState(
-        cache=output.past_key_values,
+        cache=getattr(output, CACHE_NAME),
         mask=mask,
         position=ends.to(policy.device) + 1,
         rows=torch.arange(len(batch), device=policy.device),
@@ -161,8 +164,8 @@ def _decode_step(
     output = policy(
         input_ids=tokens[:, None],
         position_ids=position.expand(3, -1, -1) if policy.uses_mrope else position,
-        past_key_values=state.cache,
         use_cache=True,
+        **{CACHE_NAME: state.cache},
         **visible,
         **state.extras,
     )

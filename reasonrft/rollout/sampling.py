@@ -4,10 +4,13 @@ R rows, V vocabulary.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from reasonrft.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,19 @@ class Sampling:
     top_k: int = 0
     min_p: float = 0.0
     max_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range; no comparison holds for nan."""
+        accepted = {
+            "temperature": (0 <= self.temperature < math.inf, "a number of 0 or more"),
+            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
+            "top_k": (self.top_k >= 0, "0 or more"),
+            "min_p": (0 <= self.min_p < 1, "from 0 to below 1"),
+            "max_tokens": (self.max_tokens >= 1, "at least 1"),
+        }
+        for name, (fits, accepts) in accepted.items():
+            if not fits:
+                raise BadInput(f"sampling's {name} must be {accepts}, not {getattr(self, name)}")
 
     @property
     def scoring_temperature(self) -> float:

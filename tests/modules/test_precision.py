@@ -67,6 +67,14 @@ def test_steps_in_bfloat16_are_on_policy_and_learn(precision, policy, folder):
     assert one.policy.supports_shared_prefix
 
 
+@pytest.mark.parametrize(
+    "policy", [{}, {"train_parts": ("language", "tower")}, {"adapter": Lora(rank=2)}]
+)
+def test_towers_that_convolve_take_pixels_in_bfloat16(policy, family_folder):
+    one = module(family_folder("fast-vlm"), dtype="bfloat16", **policy)
+    assert all(torch.tensor(list(m.values())).isfinite().all() for m in fit(one))
+
+
 def test_steps_in_float32_sample_from_what_is_scored(folder):
     for metrics in fit(module(folder), precision="32-true"):
         assert metrics["train/rollout_logprob_diff_max"] < 1e-4

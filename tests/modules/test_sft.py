@@ -11,6 +11,7 @@ from reasonrft.modules import SFTModule, WarmupCosine, WarmupLinear
 from reasonrft.modules.base import weight_decay_groups
 from reasonrft.policy import Lora, Policy
 from tests.modules.fitting import PROBLEMS, Losses, data, difference, fit, module, weights
+from tests.policy.test_base_digest import moved
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -137,6 +138,16 @@ def test_checkpoints_hold_what_is_trained_and_nothing_else(folder, tmp_path):
     assert held and all("lora" in name for name in held)
     with pytest.raises(BadInput, match=r"does not hold .* weights that this policy trains"):
         fit(module(folder), {}, str(path))
+
+
+def test_an_adapters_checkpoint_is_refused_on_another_base_of_the_same_shapes(folder, tmp_path):
+    path, other = tmp_path / "own.ckpt", moved(folder, tmp_path / "other")
+    options = {"adapter": Lora(rank=2), "quantize": "nf4"}
+    fit(module(folder, **options), {}, max_epochs=1).save_checkpoint(path)
+    with pytest.raises(BadInput, match=r"an adapter of other weights than those of .*other: give"):
+        fit(module(other, adapter=Lora(rank=2)), {}, str(path))
+    # In 4 bits or not, it is the same base.
+    fit(module(folder, adapter=Lora(rank=2)), {}, str(path), max_epochs=1)
 
 
 def test_a_family_that_cannot_be_packed_says_so(family_folder, recwarn):

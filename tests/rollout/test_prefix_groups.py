@@ -24,9 +24,9 @@ def test_prompts_that_are_remembered_once_change_nothing(family, family_folder, 
     read: list[tuple[int, int]] = []
     plain = SharedPrefixLayer.update
 
-    def update(layer, keys, *args):
+    def update(layer, keys, *args, **options):
         read.append((len(layer.prompts[0]), len(keys)))
-        return plain(layer, keys, *args)
+        return plain(layer, keys, *args, **options)
 
     monkeypatch.setattr(SharedPrefixLayer, "update", update)
     grouped = generate(policy, ragged(policy), 4, SAMPLING)

@@ -1,6 +1,9 @@
+import math
+
 import pytest
 import torch
 
+from reasonrft.errors import BadInput
 from reasonrft.rollout.sampling import Sampling, choose, uniforms
 
 LIKELY = torch.tensor([0.5, 0.3, 0.15, 0.05])
@@ -47,3 +50,28 @@ def test_random_numbers_depend_on_what_they_are_for_alone():
     others = [uniforms(1, 3, "p", 1, 4), uniforms(0, 4, "p", 1, 4), uniforms(0, 3, "q", 1, 4)]
     others.append(uniforms(0, 3, "p", 2, 4))
     assert not any(torch.equal(first, other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", -1.0),
+        ("temperature", math.nan),
+        ("temperature", math.inf),
+        ("top_p", 0.0),
+        ("top_p", 2.0),
+        ("top_p", math.nan),
+        ("top_k", -1),
+        ("min_p", -0.1),
+        ("min_p", 1.0),
+        ("min_p", math.nan),
+        ("max_tokens", 0),
+    ],
+)
+def test_values_out_of_range_are_refused(name, value):
+    with pytest.raises(BadInput, match=rf"^sampling's {name} must be .*, not {value}$"):
+        Sampling(**{name: value})
+
+
+def test_the_ends_of_the_ranges_are_accepted():
+    Sampling(temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, max_tokens=1)

@@ -1,6 +1,6 @@
 """A short run of GRPO with callbacks, whose completions are given.
 
-As a program it trains on two processes: `python -m tests.callbacks.running POLICY HOME`.
+As a program it trains on two processes: `python -m tests.callbacks.short_run POLICY HOME`.
 """
 
 import sys
@@ -16,10 +16,10 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from reasonrft.callbacks import (
     BeforeAndAfter,
-    CurvesPicture,
     HostMemory,
     ReasoningMonitor,
     SampleGallery,
+    TrainingCurves,
 )
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule
@@ -61,7 +61,7 @@ def watching() -> list[Callback]:
         HostMemory(),
         SampleGallery(every=2, prompts=1, keep=3),
         BeforeAndAfter(),
-        CurvesPicture(),
+        TrainingCurves(),
     ]
 
 
@@ -93,7 +93,7 @@ def run(
     folder: Path, home: Path, callbacks: Sequence[Callback], steps: int, **options: Any
 ) -> GRPOModule:
     """Train for so many steps, the last checkpoint's included where one is given."""
-    ckpt_path = options.pop("ckpt_path", None)
+    ckpt_path, problems = options.pop("ckpt_path", None), options.pop("data", None) or data()
     one, checkpoints = module(folder), ModelCheckpoint(home, save_last=True, save_top_k=0)
     trainer = quiet(
         default_root_dir=home,
@@ -108,7 +108,7 @@ def run(
         num_sanity_val_steps=0,
         **options,
     )
-    trainer.fit(one, data(), ckpt_path=ckpt_path)
+    trainer.fit(one, problems, ckpt_path=ckpt_path)
     trainer.save_checkpoint(home / "end.ckpt")
     return one
 

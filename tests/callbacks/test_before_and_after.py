@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from reasonrft.callbacks import BeforeAndAfter
+from reasonrft.datamodules import CountingDataModule
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_text, differences
-from tests.callbacks.running import data, module, run, watching
-from tests.datamodules.reading import quiet
+from tests.callbacks.short_run import EvenSum, data, module, run, watching
+from tests.datamodules.reading import MadeUp, made_up, quiet
 from tests.modules.fitting import difference, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -73,6 +74,35 @@ def test_a_limit_answers_the_same_problems_before_and_after(family_folder, tmp_p
         run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter(3)], steps=3, ckpt_path=checkpoint)
 
 
+def own_data(**splits) -> CountingDataModule:
+    """Data with nothing but these splits, of which validation answers "val"."""
+    return CountingDataModule(
+        MadeUp([made_up(number) for number in range(1, 9)], **splits),
+        EvenSum(),
+        batch_size=2,
+        eval_batch_size=4,
+    )
+
+
+def test_without_test_splits_validation_is_measured(family_folder, tmp_path, caplog, capsys):
+    folder = family_folder("qwen3-vl")
+    held_out = own_data(val=[made_up(number) for number in range(20, 27)])
+    with caplog.at_level("INFO", "lightning.pytorch"):
+        run(folder, tmp_path, [BeforeAndAfter(limit=5)], steps=1, data=held_out)
+    assert caplog.text.count("the data has no test splits, so its validation splits are") == 1
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    for time in ("before", "after"):
+        assert {s: found["n"] for s, found in summary[time]["counting"].items()} == {"val": 5}
+    assert "| before | after |" in (tmp_path / "summary.md").read_text()
+    assert "Visual counting" in capsys.readouterr().out
+
+
+def test_without_any_splits_nothing_is_measured(family_folder, tmp_path):
+    with pytest.warns(UserWarning, match="BeforeAndAfter: the data has neither test nor valid"):
+        run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter()], steps=1, data=own_data())
+    assert not (tmp_path / "summary.json").exists()
+
+
 def test_watching_changes_no_update(family_folder, tmp_path):
     folder = family_folder("qwen3-vl")
     watched = run(folder, tmp_path / "watched", watching(), steps=3)
@@ -84,7 +114,13 @@ def test_watching_changes_no_update(family_folder, tmp_path):
 
 
 def test_two_processes_share_the_work_and_write_once(finished, tmp_path):
-    command = [sys.executable, "-m", "tests.callbacks.running", str(finished.policy), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.callbacks.short_run",
+        str(finished.policy),
+        str(tmp_path),
+    ]
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run(command, cwd=root, capture_output=True, timeout=300).returncode == 0
     summary = json.loads((tmp_path / "summary.json").read_text())

@@ -1,9 +1,10 @@
 import pytest
 
 from reasonrft.callbacks import ReasoningMonitor
+from reasonrft.callbacks.run_state import last_step
 from reasonrft.errors import BadInput
-from tests.callbacks.reading import board, rows
-from tests.callbacks.running import run
+from tests.callbacks.logged import board, rows
+from tests.callbacks.short_run import run
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -23,7 +24,7 @@ def test_lengths_of_right_and_of_wrong_answers_are_logged(finished):
     assert last("reasoning_length/wrong") == pytest.approx(one / 3)
     assert last("reasoning_length/p50") == pytest.approx(one / 2)
     assert last("reasoning_length/wrong/p50") == 0
-    record = finished.module.step_record
+    record = last_step(finished.module)
     assert last("completion_length/p90") == pytest.approx(
         record.lengths.flatten().float().quantile(0.9).item()
     )
@@ -44,7 +45,7 @@ def test_histograms_come_at_intervals(finished):
         )
     ] == [0, 2, 4]
     drawn = board(finished.home, 1).Histograms("train/completion_length/histogram")[-1]
-    lengths = finished.module.step_record.lengths
+    lengths = last_step(finished.module).lengths
     value = drawn.histogram_value
     assert (value.num, value.sum) == (lengths.numel(), lengths.sum())
 

@@ -1,12 +1,13 @@
-"""What a run leaves behind for others to load."""
+"""The trained policy as a folder that other tools load."""
 
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.modules.base import ReasoningModule
+from reasonrft.callbacks.run_state import is_dry_run
 from reasonrft.policy.export_model import save_adapter, save_merged
+from reasonrft.policy.policy import Policy
 
 
 class ExportPolicy(Callback):
@@ -20,10 +21,10 @@ class ExportPolicy(Callback):
         self.merge = merge
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        dry = bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set by a function
-        if dry or not isinstance(pl_module, ReasoningModule) or not trainer.is_global_zero:
+        policy = getattr(pl_module, "policy", None)
+        if is_dry_run(trainer) or not isinstance(policy, Policy) or not trainer.is_global_zero:
             return
-        home, policy = Path(trainer.default_root_dir), pl_module.policy
+        home = Path(trainer.default_root_dir)
         if policy.adapter is not None:
             save_adapter(policy.model, home / "adapter")
             rank_zero_info(f"adapter: {home / 'adapter'}")
