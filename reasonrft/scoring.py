@@ -24,8 +24,8 @@ from reasonrft.rewards import (
     Reward,
 )
 from reasonrft.tasks import Task
-from reasonrft.tasks.functions import read_calls
 from reasonrft.tasks.tags import first_answer_block
+from reasonrft.trance_calls import read_calls
 
 COMPLETION_KEYS = ("completion", "pred", "completions")
 SOLUTION_KEYS = ("solution", "answer")

@@ -18,7 +18,7 @@ from reasonrft.evaluation.answers import Answers
 from reasonrft.modules.endpoint import QuestionEncoder, Questions
 from reasonrft.modules.evaluation import EvaluatedModule
 from reasonrft.problems import Problem
-from reasonrft.worlds.drawing.picture import encode_png
+from reasonrft.worlds.drawing.png import encode_png
 
 SPLITS = {"val": 4, "id": 10, "ood-domain": 5}
 

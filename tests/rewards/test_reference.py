@@ -14,8 +14,8 @@ from reasonrft.rewards import LengthReward
 from reasonrft.rewards import reference as ref
 from reasonrft.rewards.base import Reward
 from reasonrft.scoring import reward_named
-from reasonrft.tasks.functions import Call
 from reasonrft.tasks.tags import first_answer_block
+from reasonrft.trance_calls import Call
 from tests.conftest import problem
 
 # Rows that differ on purpose. All are crash semantics: the reference returns NaN for a completion
