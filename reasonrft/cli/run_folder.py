@@ -7,7 +7,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from lightning.fabric.utilities.rank_zero import _get_rank
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.cli.class_paths import class_of
 from reasonrft.cli.problem_options import as_list, file_name
@@ -71,14 +70,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def check_last_checkpoint(callbacks: Sequence[Any], root: Path) -> None:
-    """`BadInput` where `--ckpt_path last` would find none, and go on as if nothing was asked."""
-    kept = [callback.dirpath for callback in callbacks if isinstance(callback, ModelCheckpoint)]
-    folders = {Path(folder or root / "checkpoints") for folder in kept} or {root}
-    if not any(file for folder in folders for file in folder.glob("last*.ckpt")):
-        raise BadInput(
-            f"--ckpt_path last: there is no last.ckpt in {', '.join(map(str, folders))}; without "
-            "--ckpt_path the policy is taken as it is"
-        )

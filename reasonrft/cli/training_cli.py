@@ -21,13 +21,18 @@ import reasonrft.rewards
 import reasonrft.rollout
 import reasonrft.tasks  # noqa: F401
 from reasonrft.cli.config_files import config_names, with_config_paths
+from reasonrft.cli.evaluation_options import (
+    add_image_flags,
+    check_last_checkpoint,
+    set_image_flags,
+)
 from reasonrft.cli.fit_summary import FitSummary
 from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.one_sentence import OneSentenceParser
 from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
-from reasonrft.cli.run_folder import check_last_checkpoint, locked
+from reasonrft.cli.run_folder import locked
 from reasonrft.errors import BadInput
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
@@ -55,6 +60,7 @@ class ReasonRFTCLI(LightningCLI):
         add("--test_problems", type=Names, help="Problems of your own to test on; repeatable.")
         add("--name", type=str | None, help="Name of the run: it writes to outputs/NAME/TASK.")
         add("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+        add_image_flags(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse what was given, as it was given; then all, with what complete() adds to it."""
@@ -68,10 +74,14 @@ class ReasonRFTCLI(LightningCLI):
         complete(chosen, command, config_names(args))
         self.config = parser.parse_object(given)
 
-    def after_instantiate_classes(self) -> None:
-        if self._get(self.config, "ckpt_path") == "last":
-            root = Path(self.trainer.default_root_dir)
-            check_last_checkpoint(self.trainer.callbacks, root)  # type: ignore[attr-defined]
+    def before_instantiate_classes(self) -> None:
+        set_image_flags(self.config[self.subcommand], str(self.subcommand))
+
+    def _check_checkpoint(self) -> None:
+        chosen = self.config[self.subcommand]
+        check_last_checkpoint(self.trainer, str(self.subcommand), chosen.ckpt_path)
+
+    before_fit = before_validate = before_test = before_predict = _check_checkpoint
 
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""

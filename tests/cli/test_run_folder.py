@@ -47,11 +47,3 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         locked(tmp_path / "file" / "run"),
     ):
         pass
-
-
-def test_the_last_checkpoint_must_be_there(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    for command in ("fit", "test"):
-        told = stopped(capsys, f"{command} --config grpo.yaml --ckpt_path last", **SMALL_GRPO)
-        assert told.startswith("--ckpt_path last: there is no last.ckpt in ")
-        assert f"{tmp_path}/outputs/grpo/counting/checkpoints;" in told

@@ -1,4 +1,4 @@
-"""Predictions as the release's evaluation saves them, for its scripts to score."""
+"""Predictions as the release saves them, for its own scripts."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -28,9 +28,9 @@ def write_predictions(folder: Path, lines: Iterable[Line]) -> None:
     for line in lines:
         splits.setdefault(line["split"], []).append(line)
     with Staging() as staging:
-        for split, found in splits.items():
+        for split, answers in splits.items():
             name = _NAMES.get(split, split.replace("/", "-"))
-            rows = [_row(line) for line in sorted(found, key=lambda line: line["id"])]
+            rows = [_row(line) for line in sorted(answers, key=lambda line: line["id"])]
             staging.write(folder / FOLDER / f"{name}.json", json.dumps(rows, indent=4).encode())
 
 

@@ -1,18 +1,20 @@
 """The client against a real HTTP server."""
 
+import asyncio
 import base64
 import io
-import threading
+import subprocess
+import sys
 import time
+import traceback
 
 import pytest
 from PIL import Image
 
 from reasonrft.errors import BadInput
-from reasonrft.evaluation.chat import Reply, read_reply, write_messages
-from reasonrft.evaluation.endpoint import Endpoint
-from reasonrft.evaluation.pace import Pace
-from reasonrft.evaluation.sending import full_address
+from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
+from reasonrft.evaluation.endpoint_address import split_address
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.problems import Problem
 from tests.evaluation.serving import Answer, said, serving
 
@@ -28,17 +30,17 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def client(tmp_path):
-    """Makes clients that wait for hundredths of seconds, with a common cache."""
+    """Makes clients that try twice, with a common cache."""
 
     def make(server, **options):
-        options = {"retries": 2, "first_wait": 0.01, "timeout": 5.0, **options}
+        options = {"retries": 1, "timeout": 5.0, **options}
         folder = str(tmp_path / "replies")
         return Endpoint(server.url, "a-model", "TEST_KEY", cache=folder, **options)
 
     return make
 
 
-def picture(kind: str = "PNG") -> bytes:
+def image(kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (3, 2), "red").save(file, format=kind)
     return file.getvalue()
@@ -53,14 +55,14 @@ def ask(endpoint, count: int = 1):
     return endpoint.ask_all(problems, [problem.question for problem in problems], 64)
 
 
-def test_a_question_with_its_picture(client):
+def test_a_question_with_its_image(client):
     with serving(lambda number, body: said("3")) as server:
         endpoint = client(server)
-        (reply,) = endpoint.ask_all([question(images=[picture()])], ["How many?"], 64)
+        (reply,) = endpoint.ask_all([question(images=[image()])], ["How many?"], 64)
     assert reply == Reply("3", prompt_tokens=1000, tokens=10, truncated=False)
     assert server.paths == ["/v1/chat/completions"]
     assert server.keys == [f"Bearer {KEY}"]
-    url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+    url = "data:image/png;base64," + base64.b64encode(image()).decode()
     content = [{"type": "image_url", "image_url": {"url": url}}]
     assert server.bodies == [
         {
@@ -107,7 +109,7 @@ def test_the_second_time_the_cache_answers_and_costs_nothing(client):
         assert first.cost == pytest.approx(0.013)
         again = client(server, prices=(2.5, 10.0))
         assert ask(again, 5) == once
-        assert (again.cost, again.sender.sent, len(server.bodies)) == (0, 0, 5)
+        assert (again.cost, again.requests_sent, len(server.bodies)) == (0, 0, 5)
         other = client(server, request={"seed": 2})
         ask(other, 5)
         assert len(server.bodies) == 10
@@ -134,6 +136,23 @@ def test_401_is_final_and_does_not_show_the_key(client, monkeypatch):
             ask(client(server))
 
 
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_a_key_that_the_server_repeats_is_struck_out(client, status):
+    echo = Answer(status, {"error": {"message": f"Incorrect API key {KEY}, Bearer {KEY}"}})
+    message = r"Incorrect API key \*\*\*, Bearer \*\*\*"
+    with serving(lambda *_: echo) as server, pytest.raises(BadInput, match=message) as no:
+        ask(client(server, retries=0))
+    shown = "".join(traceback.format_exception(no.value))
+    assert KEY not in shown
+
+
+def test_a_key_in_garbage_is_struck_out(client):
+    message, echo = r"beginning with '<p>\*\*\*</p>'", Answer(body=f"<p>{KEY}</p>")
+    with serving(lambda *_: echo) as server, pytest.raises(BadInput, match=message) as no:
+        ask(client(server))
+    assert KEY not in "".join(traceback.format_exception(no.value))
+
+
 def test_a_key_that_cannot_be_sent_is_not_shown(client, monkeypatch):
     monkeypatch.setenv("TEST_KEY", "sk-one\nsk-two")
     message = "the key in TEST_KEY has characters"
@@ -149,23 +168,23 @@ def test_429_waits_as_long_as_it_is_told(client):
     with serving(busy_once) as server:
         endpoint = client(server)
         assert ask(endpoint)[0].text == "3"
-        assert endpoint.sender.sent == 2
+        assert endpoint.requests_sent == 2
         assert server.times[1] - server.times[0] >= 1
 
 
 def test_429_for_ever_is_one_sentence(client):
     busy = Answer(429, {"error": {"message": "Rate limit reached"}}, {"Retry-After": "0"})
     with serving(lambda number, body: busy) as server:
-        told = r"answers 429: Rate limit reached; given up after 3 tries: what is answered"
+        told = r"answers 429: Rate limit reached; given up after 2 tries: what is answered"
         with pytest.raises(BadInput, match=told):
             ask(client(server))
-        assert len(server.bodies) == 3
+        assert len(server.bodies) == 2
 
 
 def test_a_wait_that_is_too_long_is_not_waited(client):
     busy = Answer(429, "", {"Retry-After": "86400"})
     with serving(lambda number, body: busy) as server:
-        with pytest.raises(BadInput, match="given up after 1 tries and 86400 s to wait"):
+        with pytest.raises(BadInput, match="given up after 1 try and 86400 s to wait"):
             ask(client(server))
         assert len(server.bodies) == 1
 
@@ -185,10 +204,10 @@ def test_a_retry_after_that_is_no_number(client, told):
 @pytest.mark.parametrize("status", [500, 502, 503, 529])
 def test_a_failing_server_is_asked_again_and_then_given_up(client, status):
     with serving(lambda number, body: Answer(status, "oops")) as server:
-        with pytest.raises(BadInput, match=rf"answers {status}; given up after 3 tries"):
+        with pytest.raises(BadInput, match=rf"answers {status}; given up after 2 tries"):
             ask(client(server))
-        assert len(server.bodies) == 3
-        server.respond = lambda number, body: said("3") if number > 3 else Answer(status)
+        assert len(server.bodies) == 2
+        server.respond = lambda number, body: said("3") if number > 2 else Answer(status)
         assert ask(client(server))[0].text == "3"
 
 
@@ -230,16 +249,47 @@ def test_silence_and_broken_connections_are_asked_again(client):
         return [Answer(after=1.0), Answer(body='{"choi', claimed=100), said("3")][number]
 
     with serving(unsteady) as server:
-        endpoint = client(server, timeout=0.3)
+        endpoint = client(server, timeout=0.3, retries=2)
         assert ask(endpoint)[0].text == "3"
-        assert endpoint.sender.sent == 3
+        assert endpoint.requests_sent == 3
 
 
 def test_nobody_there_is_one_sentence(client):
     with serving(lambda number, body: said("3")) as server:
         endpoint = client(server)
-    with pytest.raises(BadInput, match=r"no answer from http://127.*refused.*after 3 tries"):
+    with pytest.raises(BadInput, match=r"no answer from http://127.*[Cc]onnect.*after 2 tries"):
         ask(endpoint)
+
+
+def test_silence_for_ever_is_one_sentence(client):
+    message = r"no answer from http://127.*\(silent for 0\.1 s\); given up after 1 try"
+    silent = Answer(after=0.5)
+    with serving(lambda *_: silent) as server, pytest.raises(BadInput, match=message):
+        ask(client(server, timeout=0.1, retries=0))
+
+
+def test_a_model_that_is_not_there_is_named(client):
+    unknown = Answer(404, {"error": {"message": "The model does not exist"}})
+    message = r"404: The model does not exist; .* a model 'a-model'"
+    with serving(lambda *_: unknown) as server, pytest.raises(BadInput, match=message):
+        ask(client(server))
+
+
+def test_it_works_where_an_event_loop_runs(client):
+    async def notebook(endpoint):
+        return ask(endpoint)
+
+    with serving(lambda number, body: said("3")) as server:
+        assert asyncio.run(notebook(client(server)))[0].text == "3"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("concurrency", 0), ("retries", -1), ("timeout", 0), ("requests_per_minute", -3)],
+)
+def test_options_out_of_range_are_refused(option, value):
+    with pytest.raises(BadInput, match=f"{option}={value} is out of range; use"):
+        Endpoint("http://localhost", "a-model", **{option: value})
 
 
 def test_one_fault_ends_all_questions(client):
@@ -255,51 +305,62 @@ def test_one_fault_ends_all_questions(client):
         assert len(server.bodies) < 20
 
 
-def test_requests_keep_their_distance():
-    pace, over = Pace(600), threading.Event()
-    begun = time.monotonic()
-    for _ in range(5):
-        pace.wait(over)
+def test_requests_keep_their_distance(client):
+    with serving(lambda number, body: said("3")) as server:
+        ask(client(server, requests_per_minute=600), 5)
     # 600 a minute are 0.1 s apart; the last of five comes 0.4 s after the first.
-    assert time.monotonic() - begun >= 0.4
-    pace.pause(60)
-    over.set()
-    pace.wait(over)
+    assert max(server.times) - min(server.times) >= 0.35
 
 
 @pytest.mark.parametrize(
-    ("url", "posted"),
+    ("url", "base"),
     [
-        ("http://host:8000", "http://host:8000/v1/chat/completions"),
-        ("http://host:8000/v1/", "http://host:8000/v1/chat/completions"),
-        ("https://host/v1beta/openai", "https://host/v1beta/openai/chat/completions"),
-        ("https://host/v1/chat/completions", "https://host/v1/chat/completions"),
+        ("http://host:8000", "http://host:8000/v1"),
+        ("http://host:8000/v1/", "http://host:8000/v1"),
+        ("https://host/v1beta/openai", "https://host/v1beta/openai"),
+        ("https://host/v1/chat/completions", "https://host/v1"),
     ],
 )
-def test_addresses(url, posted):
-    assert full_address(url) == posted
+def test_addresses(url, base):
+    assert split_address(url, "KEY") == (base, {})
 
 
-def test_a_query_is_sent_and_not_shown(client):
-    with serving(lambda number, body: Answer(404)) as server:
-        endpoint = client(server)
-        endpoint.sender.url += "?key=secret"
-        with pytest.raises(BadInput, match="answers 404") as no:
-            ask(endpoint)
-    assert server.paths == ["/v1/chat/completions?key=secret"]
-    assert "secret" not in str(no.value)
+def test_a_version_in_the_query_is_sent(tmp_path):
+    with serving(lambda number, body: said("3")) as server:
+        url = f"{server.url}?api-version=preview"
+        ask(Endpoint(url, "a-model", "TEST_KEY", cache=str(tmp_path)))
+    assert server.paths == ["/v1/chat/completions?api-version=preview"]
 
 
-@pytest.mark.parametrize("url", ["host/v1", "ftp://host", "http://", "http://me:pw@host/v1"])
+@pytest.mark.parametrize(
+    "url", ["host/v1", "ftp://host", "http://", "http://host:port", "http://["]
+)
 def test_what_is_no_address(url):
     with pytest.raises(BadInput, match="is not an address like https"):
-        full_address(url)
+        split_address(url, "KEY")
     with pytest.raises(BadInput, match="which endpoint"):
-        full_address(None)
+        split_address(None, "KEY")
 
 
-def test_pictures_stand_where_their_tags_do():
-    problem = question(images=[picture(), picture("JPEG")], history=[["<image>A?", "a"]])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:s3cret@host/v1",
+        "http://s3cret@host/v1",
+        "me:s3cret@host",
+        "https://host/v1?key=s3cret",
+        "https://host/v1?s3cret",
+        "https://host/v1?api-version=1&token=s3cret",
+    ],
+)
+def test_a_secret_in_the_address_is_refused_and_not_shown(url):
+    with pytest.raises(BadInput, match="environment variable KEY") as no:
+        split_address(url, "KEY")
+    assert "s3cret" not in str(no.value)
+
+
+def test_images_stand_where_their_tags_do():
+    problem = question(images=[image(), image("JPEG")], history=[["<image>A?", "a"]])
     first, second, third = write_messages(problem, "Then <image> what?")
     assert [part["type"] for part in first["content"]] == ["image_url", "text"]
     assert second == {"role": "assistant", "content": "a"}
@@ -307,22 +368,27 @@ def test_pictures_stand_where_their_tags_do():
     assert third["content"][1]["image_url"]["url"].startswith("data:image/jpeg;")
 
 
-def test_pictures_without_tags_lead_and_the_system_speaks_first():
-    problem = question(images=[picture("BMP")], system="Be brief.", history=[["A?", "a"]])
+def test_images_without_tags_lead_and_the_system_speaks_first():
+    problem = question(images=[image("BMP")], system="Be brief.", history=[["A?", "a"]])
     system, first, *_ = write_messages(problem, "B?")
     assert system == {"role": "system", "content": "Be brief."}
     assert first["content"][0]["image_url"]["url"].startswith("data:image/png;")
 
 
-@pytest.mark.parametrize("image", [b"no picture", b"\x89PNG\r\n\x1a\n"])
-def test_a_bad_picture_names_its_problem(image):
+@pytest.mark.parametrize("data", [b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_a_bad_image_names_its_problem(data):
     with pytest.raises(BadInput, match="problem 'q0': "):
-        write_messages(question(images=[image]), "How many?")
-    with pytest.raises(BadInput, match="2 <image> tags for 1 pictures"):
-        write_messages(question(images=[picture()]), "<image><image>")
+        write_messages(question(images=[data]), "How many?")
+    with pytest.raises(BadInput, match="2 <image> tags for 1 "):
+        write_messages(question(images=[image()]), "<image><image>")
 
 
 def test_a_refusal_is_an_empty_answer_and_a_long_one_is_cut():
     assert read_reply(said(None).body).text == ""
     assert read_reply(said("1, 2,", finish_reason="length").body).truncated
     assert read_reply({"choices": [{"message": {"content": "3"}}]}).tokens == 0
+
+
+def test_the_openai_package_is_imported_only_where_an_endpoint_is_asked():
+    code = "import reasonrft.training, sys; sys.exit('openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

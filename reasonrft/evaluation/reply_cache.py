@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reasonrft.evaluation.chat import Reply
+from reasonrft.evaluation.chat_messages import Reply
 
 
 class ReplyCache:
@@ -19,22 +19,22 @@ class ReplyCache:
 
     def read(self, key: str) -> Reply | None:
         try:
-            return Reply(**json.loads(self._place(key).read_bytes()))
+            return Reply(**json.loads(self._path(key).read_bytes()))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):  # not written here; it will be written again
             return None
 
     def write(self, key: str, reply: Reply) -> None:
-        """Put a reply in its place, whole."""
-        place = self._place(key)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=place.parent, suffix=".tmp")
+        """Write a reply's file, whole or not at all."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(handle, "w") as file:
             json.dump(asdict(reply), file)
-        os.replace(draft, place)
+        os.replace(draft, path)
 
-    def _place(self, key: str) -> Path:
+    def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
 
 

@@ -1,4 +1,4 @@
-"""What is said to an OpenAI-compatible endpoint, and what it says."""
+"""Requests to an OpenAI-compatible endpoint, and its responses."""
 
 import base64
 import io
@@ -14,52 +14,52 @@ from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, open_image
 from reasonrft.problems import Problem
 
-_AS_THEY_ARE = {"PNG": "image/png", "JPEG": "image/jpeg"}
+_MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
 """Formats that every endpoint reads."""
 
 
 def write_messages(problem: Problem, text: str) -> list[Message]:
-    """A problem as a conversation, with its pictures in it."""
-    pictures = iter([_picture(problem, image) for image in problem.images])
+    """A problem as a conversation that holds its images."""
+    images = iter([_image_part(problem, image) for image in problem.images])
     return [
-        {"role": message["role"], "content": _written(message, pictures)}
+        {"role": message["role"], "content": _content(message, images)}
         for message in conversation(problem, text)
     ]
 
 
-def _written(message: Message, pictures: Iterator[Message]) -> str | list[Message]:
-    """Not every endpoint reads parts in other turns than the user's."""
+def _content(message: Message, images: Iterator[Message]) -> str | list[Message]:
+    """Parts of the user's turns, text of the others: not every endpoint reads parts there."""
     parts = message["content"]
     if message["role"] != "user":
         return "".join(part["text"] for part in parts)
-    return [next(pictures) if part["type"] == "image" else part for part in parts]
+    return [next(images) if part["type"] == "image" else part for part in parts]
 
 
-def _picture(problem: Problem, image: Path | bytes) -> Message:
+def _image_part(problem: Problem, image: Path | bytes) -> Message:
     try:
-        data, kind = _encoded(image)
+        data, media_type = _encode(image)
     except (ImageFault, OSError) as error:
         raise BadInput(f"problem {problem.id!r}: {error}") from error
-    url = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    url = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _encoded(image: Path | bytes) -> tuple[bytes, str]:
-    """A picture's bytes and their kind; what not every endpoint reads becomes PNG."""
-    picture = open_image(image)
+def _encode(image: Path | bytes) -> tuple[bytes, str]:
+    """An image's bytes and media type; formats that not every endpoint reads become PNG."""
+    pixels = open_image(image)
     data = image if isinstance(image, bytes) else image.read_bytes()
     with Image.open(io.BytesIO(data)) as file:
-        known = _AS_THEY_ARE.get(file.format or "")
-    if known:
-        return data, known
-    drawn = io.BytesIO()
-    picture.save(drawn, format="PNG")
-    return drawn.getvalue(), "image/png"
+        media_type = _MEDIA_TYPES.get(file.format or "")
+    if media_type:
+        return data, media_type
+    png = io.BytesIO()
+    pixels.save(png, format="PNG")
+    return png.getvalue(), "image/png"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and what it took."""
+    """An answer, and the tokens that it took."""
 
     text: str
     prompt_tokens: int = 0
@@ -69,22 +69,24 @@ class Reply:
 
 
 def read_reply(content: Any) -> Reply:
-    """The first choice of a response; raises `ValueError` on what is no response."""
+    """The first choice of a response; raises `ValueError` if it is no chat completion."""
     try:
         choice = content["choices"][0]
         text, reason = choice["message"]["content"], choice.get("finish_reason")
         usage = content.get("usage") or {}
-        asked, tokens = (int(usage.get(f"{kind}_tokens") or 0) for kind in ("prompt", "completion"))
+        prompt, answer = (
+            int(usage.get(f"{kind}_tokens") or 0) for kind in ("prompt", "completion")
+        )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError("no choices with a message") from error
     if not isinstance(text, str | None):
         raise ValueError("a message whose content is not text")
     # A refusal has no content, and is no answer.
-    return Reply(text or "", asked, tokens, reason == "length")
+    return Reply(text or "", prompt, answer, reason == "length")
 
 
-def said_in(content: Any) -> str:
-    """What an error response gives as its reason, or nothing."""
+def error_text(content: Any) -> str:
+    """The reason that an error response gives, or nothing."""
     error = content.get("error", content) if isinstance(content, dict) else None
-    said = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    return " ".join(str(said or "").split())[:200]
+    reason = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    return " ".join(str(reason or "").split())

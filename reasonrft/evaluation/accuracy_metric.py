@@ -1,4 +1,4 @@
-"""Scores of all ranks, as a torchmetrics metric."""
+"""Accuracies of all ranks' answers, as a torchmetrics metric."""
 
 import json
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from reasonrft.evaluation.results import Score
+from reasonrft.evaluation.results import AnswerAccuracy
 
 
-class Scoreboard(Metric):
-    """Collects the scores of all ranks.
+class AccuracyMetric(Metric):
+    """Collects the accuracies of all ranks' answers.
 
     Its state is JSON lines in bytes: which templates there are is not known beforehand, and a
     problem that two ranks have answered must count once.
@@ -28,19 +28,19 @@ class Scoreboard(Metric):
 
     def reset(self) -> None:
         super().reset()
-        # A rank without any score would otherwise be joined as floats.
+        # A rank without any answer would otherwise be joined as floats.
         self._append("")
 
-    def update(self, scores: Sequence[Score]) -> None:
-        self._append("".join(json.dumps(score) + "\n" for score in scores))
+    def update(self, accuracies: Sequence[AnswerAccuracy]) -> None:
+        self._append("".join(json.dumps(accuracy) + "\n" for accuracy in accuracies))
 
     def _append(self, text: str) -> None:
         content = np.frombuffer(text.encode(), dtype=np.uint8).copy()
         self.lines.append(torch.from_numpy(content).to(self.device))
 
-    def compute(self) -> list[Score]:
-        """One score for each prompt."""
+    def compute(self) -> list[AnswerAccuracy]:
+        """One accuracy for each prompt."""
         lines = self.lines if isinstance(self.lines, list) else [self.lines]
-        content = b"".join(part.cpu().numpy().tobytes() for part in lines)
-        scores = [Score(*json.loads(line)) for line in content.splitlines()]
-        return list({score.key: score for score in scores}.values())
+        content = b"".join(line.cpu().numpy().tobytes() for line in lines)
+        accuracies = [AnswerAccuracy(*json.loads(line)) for line in content.splitlines()]
+        return list({accuracy.key: accuracy for accuracy in accuracies}.values())
