@@ -23,6 +23,7 @@ NOT_RUN = {
 PARSED_ONLY = {
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
+    r"path/to/records": "the path stands for a file of yours",
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
 }
 """Commands whose configuration is put together in full, but not run."""
@@ -30,6 +31,7 @@ PARSED_ONLY = {
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:python -m )?reasonrft(?:\.\w+)* .*", re.MULTILINE)
 _ASSIGNED = re.compile(r"^([A-Z])=(\S+|\"[^\"]*\")$", re.MULTILINE)
+_MENTIONED = re.compile(r"`([\w-]+\.py)`")
 _FILE = re.compile(r"^# ([\w-]+\.(?:py|yaml))\b")
 
 
@@ -45,10 +47,15 @@ def commands_in(text: str) -> Iterator[list[str]]:
 
 
 def write_files(text: str, home: Path) -> None:
-    """Write the code and configurations of a page whose first line is a comment with their name."""
-    for _, block in _FENCE.findall(text):
-        if named := _FILE.match(block):
-            (home / named[1]).write_text(block)
+    """Write the code and configurations that a page names, in their first line or just before."""
+    before = 0
+    for found in _FENCE.finditer(text):
+        mentioned = _MENTIONED.findall(text[before : found.start()])
+        before = found.end()
+        if named := _FILE.match(found[2]):
+            (home / named[1]).write_text(found[2])
+        elif found[1] == "python" and mentioned:
+            (home / mentioned[-1]).write_text(found[2])
 
 
 def reason(command: list[str], reasons: dict[str, str]) -> str | None:
@@ -89,6 +96,8 @@ def _resized(args: list[str]) -> list[str]:
 
 
 def _few_problems(args: list[str]) -> list[str]:
+    if "reason-rft" in args:
+        return ["--stage1", "2"]
     return {"build": ["--workers", "1"], "preview": ["--count", "2"]}.get(args[1], [])
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,9 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in ("own/train.json", "path/to/dataset/train.json"):
         rows = json.loads(write_json((tmp_path / name).parent, 12).read_text())
     (tmp_path / "own/test.json").write_text(json.dumps(rows[:4]))
-    (tmp_path / "outputs/sft/counting").mkdir(parents=True)
-    (tmp_path / "outputs/sft/counting/policy").symlink_to(ASSETS / "tiny")
+    told = [row | {"image": f"own/{row['image']}", "cot": "I count them."} for row in rows]
+    (tmp_path / "meta.json").write_text(json.dumps(told))
+    shutil.copytree(ASSETS / "tiny", tmp_path / "outputs/sft/counting/policy")
     scored = [{"completion": "<answer>3</answer>", "solution": "3"}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):

@@ -13,7 +13,7 @@ from reasonrft.errors import BadInput
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CONFIG = Path(__file__).resolve().parents[1] / "configs" / "sft.yaml"
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "sft.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def test_only_test_asks_so(capsys, command, flag):
 
 def test_a_module_that_cannot_be_asked_so_is_named(capsys, folder):
     config = folder / "own.yaml"
-    model, data = "tests.test_training.Line", "tests.test_training.Ones"
+    model, data = "tests.cli.test_training_cli.Line", "tests.cli.test_training_cli.Ones"
     config.write_text(f"model: {{class_path: {model}}}\ndata: {{class_path: {data}}}\n")
     with pytest.raises(SystemExit) as stop:
         main(["test", "--config", str(config), "--swap", "true"])

@@ -390,5 +390,5 @@ def test_a_refusal_is_an_empty_answer_and_a_long_one_is_cut():
 
 
 def test_the_openai_package_is_imported_only_where_an_endpoint_is_asked():
-    code = "import reasonrft.training, sys; sys.exit('openai' in sys.modules)"
+    code = "import reasonrft.cli.training_cli, sys; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
