@@ -60,6 +60,9 @@ def folder(tmp_path, monkeypatch) -> Path:
     told = [row | {"image": f"own/{row['image']}", "cot": "I count them."} for row in rows]
     (tmp_path / "meta.json").write_text(json.dumps(told))
     shutil.copytree(ASSETS / "tiny", tmp_path / "outputs/sft/counting/policy")
+    # Named by README, which shows no code.
+    code = "from reasonrft.rewards import FormatReward\n\n\nclass Brevity(FormatReward): ...\n"
+    (tmp_path / "my_rewards.py").write_text(code)
     scored = [{"completion": "<answer>3</answer>", "solution": "3"}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):
