@@ -11,8 +11,8 @@ import docstring_parser
 from jsonargparse import ArgumentParser
 
 from reasonrft.errors import BadInput
+from reasonrft.reward_command import class_for, score_file
 from reasonrft.rewards import Reward
-from reasonrft.scoring import class_for, score_file
 
 
 def run_data(args: Sequence[str]) -> int:

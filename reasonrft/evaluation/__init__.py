@@ -1,5 +1,5 @@
 """Measuring answers."""
 
-from reasonrft.evaluation.scorers import OfficialScorer, StrictScorer
+from reasonrft.evaluation.accuracies import OfficialScorer, StrictScorer
 
 __all__ = ["OfficialScorer", "StrictScorer"]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from reasonrft.evaluation.accuracies import OfficialScorer
 from reasonrft.evaluation.answers import GROUPS, Line
 from reasonrft.evaluation.intervals import wilson_interval
-from reasonrft.evaluation.scorers import OfficialScorer
 from reasonrft.problems import Problem
 from reasonrft.tasks import Task, find_task
 

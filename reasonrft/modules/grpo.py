@@ -15,7 +15,6 @@ from reasonrft.errors import BadInput
 from reasonrft.grpo import KLName, LossName, Scale, group_advantages, policy_loss, token_weights
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.figures import step_record
-from reasonrft.modules.judging import Texts, judge, weighted
 from reasonrft.modules.micro_batches import MicroBatch, micro_batches
 from reasonrft.modules.ranks import across, gathered, together
 from reasonrft.modules.record import StepRecord, Watch
@@ -29,6 +28,7 @@ from reasonrft.policy.sampling import Sampling
 from reasonrft.policy.scoring import score
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
+from reasonrft.rewards.compute_rewards import Texts, judge, weighted
 
 DEFAULT_SAMPLING = Sampling()
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.base import Reward
 from reasonrft.tasks import Task, TransformationTask, find_task
+from reasonrft.tasks import reference_functions as reference
 from reasonrft.tasks.numbers import read_number
 from reasonrft.tasks.tags import read_response
 

@@ -1,9 +1,9 @@
 """Whether the completion keeps to its form, right or wrong."""
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.accuracy import Profile
 from reasonrft.rewards.base import Reward
+from reasonrft.tasks import reference_functions as reference
 
 _SECTIONS = ("think", "answer")
 _CAPTION_SECTIONS = ("summary", "caption", *_SECTIONS)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.accuracy import Profile, solution_of
 from reasonrft.rewards.base import Reward
 from reasonrft.tasks import find_task
+from reasonrft.tasks import reference_functions as reference
 
 
 class LengthReward(Reward):

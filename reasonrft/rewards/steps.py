@@ -1,8 +1,8 @@
 """Whether the thought goes in steps."""
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.base import Reward
+from reasonrft.tasks import reference_functions as reference
 
 
 class ReasoningStepsReward(Reward):

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from reasonrft.tasks.arithmetic import Unreadable, evaluate
+from reasonrft.tasks.expressions import Unreadable, evaluate
 from reasonrft.tasks.spelling import normalise, strip_unit
 
 MAX_LENGTH = 200

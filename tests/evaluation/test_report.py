@@ -11,7 +11,7 @@ from reasonrft.evaluation.report import extend, write_report
 from reasonrft.evaluation.results import Score, score_answer, score_of, tally
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.problems import Problem
-from reasonrft.scoring import reward_named, score_file
+from reasonrft.reward_command import reward_named, score_file
 from reasonrft.tasks import CountingTask
 
 POLICY = {"policy": "tiny", "weights": "abc"}

@@ -4,8 +4,8 @@ from typing import Literal
 
 from reasonrft.problems import Problem
 from reasonrft.rewards.base import Reward
-from reasonrft.rewards.reference import staged_credit
 from reasonrft.tasks import TransformationTask
+from reasonrft.tasks.reference_functions import staged_credit
 from reasonrft.tasks.tags import read_response
 
 _WORTH = {"exact": (0.0, 0.0), "partial": (0.5, 0.25), "penalised": (-0.25, -0.5)}

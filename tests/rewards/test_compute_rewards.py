@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from reasonrft.errors import BadInput
-from reasonrft.modules.judging import judge, weighted
 from reasonrft.rewards import Reward
+from reasonrft.rewards.compute_rewards import judge, weighted
 from tests.datamodules.reading import made_up
 
 TEXTS = [["a", "bb"], ["ccc", ""]]

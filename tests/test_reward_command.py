@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reasonrft.cli import main
-from reasonrft.scoring import read_rows
+from reasonrft.reward_command import read_rows
 
 ROWS = [
     {"completion": "<think>a</think><answer>3</answer>", "solution": "3"},

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasonrft.evaluation import OfficialScorer
+from reasonrft.reward_command import reward_named
 from reasonrft.rewards import LengthReward
-from reasonrft.rewards import reference as ref
 from reasonrft.rewards.base import Reward
-from reasonrft.scoring import reward_named
+from reasonrft.tasks import reference_functions as ref
 from reasonrft.tasks.functions import Call
 from reasonrft.tasks.tags import first_answer_block
 from tests.conftest import problem

@@ -3,9 +3,9 @@
 from reasonrft.problems import Problem
 from reasonrft.rewards.accuracy import solution_of
 from reasonrft.rewards.base import Reward
-from reasonrft.rewards.reference import find_calls, staged_credit
 from reasonrft.symbolic import VERIFIER
 from reasonrft.tasks import find_task
+from reasonrft.tasks.reference_functions import find_calls, staged_credit
 from reasonrft.tasks.tags import first_answer_block
 
 
