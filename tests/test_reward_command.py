@@ -37,12 +37,12 @@ def scores(out: str) -> list:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("robust", [1, 0, 1]),
+        ("accuracy", [1, 0, 1]),
         ("strict", [1, 0, 1]),
         ("official", [1, 0, 1]),
         ("scripts", [1, 0, 1]),
-        ("math_accuracy", [1, 0, 1]),
-        ("eval_clevr", [1, 0, 1]),
+        ("reference.math_accuracy", [1, 0, 1]),
+        ("reference.eval_clevr", [1, 0, 1]),
         ("format", [1, 1, 0]),
         ("FormatReward", [1, 1, 0]),
         ("reasonrft.rewards.AccuracyReward", [1, 0, 1]),
@@ -80,14 +80,14 @@ def test_groups_for_rewards_that_compare(tmp_path, capsys):
     path = tmp_path / "groups.jsonl"
     row = {"completions": ["3", "3     "], "solution": "3", "current_step": 800}
     path.write_text(json.dumps(row))
-    assert run(path, "--with", "len") == 0
+    assert run(path, "--with", "reference.len") == 0
     assert scores(capsys.readouterr().out) == [[0.025, -0.025]]
 
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "rewards.md"
 BROKEN = """
 class Broken(Reward):
-    def score(self, completion, problem):
+    def reward(self, completion, problem):
         return float("nan")
 """
 
@@ -149,7 +149,7 @@ def test_missing_file_and_unknown_name(file, capsys):
     assert run(file.with_name("no.jsonl"), "--with", "strict") == 1
     assert "no such file" in capsys.readouterr().err
     assert run(file, "--with", "unheard_of") == 2
-    assert "nothing named 'unheard_of' scores" in capsys.readouterr().err
+    assert "no reward is called 'unheard_of'" in capsys.readouterr().err
     assert run(file, "--with", "no.such.Reward") == 2
     assert "cannot import" in capsys.readouterr().err
 
@@ -167,6 +167,6 @@ def test_golden_rows_through_the_command(real, tmp_path, capsys):
         rows = [row for row in golden if row["fn"] == name]
         path = tmp_path / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        assert run(path, "--with", name, "--output", tmp_path / "out.jsonl") == 0
+        assert run(path, "--with", f"reference.{name}", "--output", tmp_path / "out.jsonl") == 0
         found = [row["score"] for row in read_rows(tmp_path / "out.jsonl")]
         assert found == pytest.approx([row["score"] for row in rows])

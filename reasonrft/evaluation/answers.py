@@ -9,7 +9,6 @@ from typing import Any
 
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
-from reasonrft.rewards.accuracy import solution_of
 
 GROUPS = ("template", "level", "view")
 """Keys of meta by which scores are told apart."""
@@ -54,7 +53,7 @@ def describe(split: str, problem: Problem) -> Line:
         "split": split,
         "image": images[0] if len(images) == 1 else images,
         "problem": problem.question,
-        "solution": solution_of(problem),
+        "solution": problem.solution,
         "answer": problem.answer,
         "choices": list(problem.choices),
         "options": problem.meta.get("options"),

@@ -12,8 +12,8 @@ from reasonrft.evaluation.tables import (
     heading,
     markdown_table,
     text_table,
-    title,
 )
+from reasonrft.tasks import title_of
 
 Tasks = Mapping[str, Mapping[str, Tally]]
 """Tallies by task and split."""
@@ -62,7 +62,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
 
 
 def _rows(summary: Mapping[str, Any], task: str) -> Sequence[Row]:
-    head = [title(task), *_TIMES, "answers"]
+    head = [title_of(task), *_TIMES, "answers"]
     rows = [
         [heading(split), *(_at(summary, time, task, split) for time in _TIMES), str(found["n"])]
         for split, found in summary["after"][task].items()

@@ -7,8 +7,9 @@ from typing import Any
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.results import Summary, Tally
-from reasonrft.evaluation.tables import TITLES, as_csv, as_markdown, as_text
+from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.files import Staging
+from reasonrft.tasks import TASKS
 
 
 def write_report(folder: Path, identity: Mapping[str, Any], tallies: Mapping[str, Tally]) -> str:
@@ -46,7 +47,8 @@ def extend(
     for name, tally in tallies.items():
         task, _, split = name.partition("/")
         found.setdefault(task, {})[split] = tally
-    order = [*TITLES, *sorted(found.keys() - TITLES.keys())]
+    built_in = [task.name for task in TASKS]
+    order = [*built_in, *sorted(found.keys() - set(built_in))]
     told = {task: _ordered(found[task]) for task in order if task in found}
     return {"policy": identity["policy"], "identity": dict(identity), "tasks": told}
 

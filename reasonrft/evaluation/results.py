@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from reasonrft.evaluation.accuracies import OfficialScorer
 from reasonrft.evaluation.answers import GROUPS, Line
 from reasonrft.evaluation.intervals import wilson_interval
 from reasonrft.problems import Problem
@@ -15,8 +14,6 @@ Tally = dict[str, Any]
 """Averages with their intervals."""
 Summary = dict[str, Any]
 """Tallies of a policy's tasks and splits, as summary.json has them."""
-
-_OFFICIAL = OfficialScorer()
 
 
 class Score(NamedTuple):
@@ -40,7 +37,10 @@ def score_answer(problem: Problem, text: str, task: Task | None = None) -> dict[
     Answers are scored one by one, so that no score depends on what else is in its batch.
     """
     judge = task or find_task(problem.task)
-    return {"official": _OFFICIAL.score(text, problem), "strict": judge.accuracy(text, problem)}
+    return {
+        "official": judge.official_accuracy(text, problem),
+        "strict": judge.accuracy(text, problem),
+    }
 
 
 def score_of(line: Line) -> Score:

@@ -6,18 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from reasonrft.evaluation.results import Summary, Tally
+from reasonrft.tasks import title_of
 
 Splits = Mapping[str, Tally]
 Row = list[str]
 
 MEASURES = {"official": "official_interval", "strict": "interval"}
 """The two scores, with the keys of their intervals."""
-TITLES = {
-    "counting": "Visual counting",
-    "structure": "Structure perception",
-    "transformation": "Spatial transformation",
-}
-"""In the paper's order."""
 
 
 def average(splits: Splits, measure: str) -> float:
@@ -33,7 +28,7 @@ def as_text(summary: Summary) -> str:
 
 def _block(task: str, splits: Splits) -> str:
     rows = [
-        [title(task), *map(heading, splits), "average"],
+        [title_of(task), *map(heading, splits), "average"],
         *([measure, *_cells(splits, measure)] for measure in MEASURES),
         ["answers", *(str(found["n"]) for found in splits.values()), ""],
     ]
@@ -55,7 +50,7 @@ def as_markdown(summary: Summary) -> str:
     """The paper's table in one, then one table for each kind of question."""
     tasks = summary["tasks"]
     columns = [
-        f"{title(task)}: {column}"
+        f"{title_of(task)}: {column}"
         for task, splits in tasks.items()
         for column in [*map(heading, splits), "average"]
     ]
@@ -67,7 +62,7 @@ def as_markdown(summary: Summary) -> str:
     parts = ["Accuracy in % [95 % interval]", markdown_table(["", *columns], rows)]
     for task, splits in tasks.items():
         for split, found in splits.items():
-            parts += [f"## {title(task)}: {heading(split)}", markdown_table(*_parted(found))]
+            parts += [f"## {title_of(task)}: {heading(split)}", markdown_table(*_parted(found))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -127,10 +122,6 @@ def cell(found: Tally, measure: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
-
-
-def title(task: str) -> str:
-    return TITLES.get(task, task)
 
 
 def heading(split: str) -> str:

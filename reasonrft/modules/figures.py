@@ -26,12 +26,14 @@ def step_record(
     advantages: Tensor,  # (P, G)
     watch: Watch,
     updates: int,
+    right: Tensor | None = None,  # (P, G)
 ) -> StepRecord:
     """What this rank has seen; in its figures work is added up over ranks, and time averaged."""
     lengths, stopped = rollout.lengths, rollout.stopped  # (P, G)
     averaged = {
         "train/reward": total,
         **{f"train/reward/{name}": found for name, found in rewards.items()},
+        **({"train/accuracy": right} if right is not None else {}),
         "train/reward_deviation": total.std(1),
         "train/zero_advantage_groups": (advantages == 0).all(1),
         "train/completion_length": lengths,

@@ -5,10 +5,12 @@ P prompts, G completions per prompt, N completion tokens in all.
 
 from collections.abc import Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from reasonrft.errors import BadInput
@@ -28,7 +30,12 @@ from reasonrft.policy.sampling import Sampling
 from reasonrft.policy.scoring import score
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
-from reasonrft.rewards.compute_rewards import Texts, judge, weighted
+from reasonrft.rewards.compute_rewards import (
+    Stopped,
+    compute_rewards,
+    right_completions,
+    weighted_sum,
+)
 
 DEFAULT_SAMPLING = Sampling()
 
@@ -54,6 +61,7 @@ class GRPOModule(ReasoningModule):
         batch_tokens: int = 16_384,
         count_truncated: bool = True,
         resample: int = 0,
+        reward_seconds: float = 120.0,
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
         scheduler: LRSchedulerCallable | None = None,
@@ -78,6 +86,7 @@ class GRPOModule(ReasoningModule):
             batch_tokens: Tokens that are scored at the same time; groups stay whole.
             count_truncated: Learn from completions that were cut at the limit of tokens too.
             resample: How often groups whose rewards are all equal are sampled again.
+            reward_seconds: How long each reward may take on the completions of a step.
             max_grad_norm: Gradients are reduced to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
@@ -91,6 +100,8 @@ class GRPOModule(ReasoningModule):
             raise BadInput("group_size must be at least 2: completions are compared in groups")
         if not rewards:
             raise BadInput("rewards must name at least one reward")
+        if not 0 < reward_seconds < float("inf"):
+            raise BadInput(f"reward_seconds must be a positive number, not {reward_seconds}")
         if policy.adapter is not None and policy.adapter.dropout:
             raise BadInput("dropout would score another policy than sampled: set it to 0 for GRPO")
         # Accumulation is over whole groups, and several updates share a rollout.
@@ -100,6 +111,7 @@ class GRPOModule(ReasoningModule):
         self.clip_low, self.clip_high = clip_low, clip_high
         self.updates, self.batch_tokens, self.resample = updates, batch_tokens, resample
         self.count_truncated, self.max_grad_norm = count_truncated, max_grad_norm
+        self.reward_seconds = reward_seconds
         self.record: StepRecord | None = None
         self._trusted = False
 
@@ -122,7 +134,7 @@ class GRPOModule(ReasoningModule):
         self.watch = Watch()
         with together():
             rollout, rewards = self.experience(batch)  # P x G completions, (P, G) of each reward
-        total = weighted(rewards, self.rewards)  # (P, G)
+        total = weighted_sum(rewards, self.rewards)  # (P, G)
         advantages = across(partial(group_advantages, scale=self.scale), total)  # (P, G)
         parts = self.split(batch, rollout, advantages)
         with self.watch.timing("update"):
@@ -132,7 +144,8 @@ class GRPOModule(ReasoningModule):
                 losses = [self.learn(part) for part in parts]
                 self.update(parts, losses)
         found = (batch, rollout, rewards, total, advantages)
-        self.tell(step_record(self.batches_done - 1, *found, self.watch, self.updates))
+        right = right_completions(rewards, self.rewards)
+        self.tell(step_record(self.batches_done - 1, *found, self.watch, self.updates, right))
 
     @property
     def batches_done(self) -> int:
@@ -143,7 +156,7 @@ class GRPOModule(ReasoningModule):
         """Completions and their rewards; groups without signal are sampled again, if asked for."""
         rollout, rewards = self.try_out(batch, 0)
         for attempt in range(1, self.resample + 1):
-            advantages = group_advantages(weighted(rewards, self.rewards), self.scale)
+            advantages = group_advantages(weighted_sum(rewards, self.rewards), self.scale)
             silent = (advantages == 0).all(1).nonzero().flatten().tolist()
             if not silent:
                 break
@@ -159,10 +172,23 @@ class GRPOModule(ReasoningModule):
         with self.watch.timing("rollout"):
             rollout = roll_out(self.policy, batch, self.group_size, self.sampling, seed, done)
         with self.watch.timing("reward"):
-            return rollout, self.judge(rollout.texts, batch.problems)
+            return rollout, self.compute_rewards(rollout, batch.problems)
 
-    def judge(self, texts: Texts, problems: Sequence[Problem]) -> dict[str, Tensor]:
-        return judge(self.rewards, texts, problems, self.batches_done)
+    def compute_rewards(
+        self, rollout: Rollout, problems: Sequence[Problem]
+    ) -> dict[str, Tensor]:  # each (P, G)
+        """Rewards of a rollout; SIGTERM ends the wait for them as it ends training."""
+        asked = SimpleNamespace(texts=rollout.texts, lengths=rollout.lengths, problems=problems)
+        try:
+            return compute_rewards(
+                self.rewards,
+                asked,
+                self.batches_done,
+                self.reward_seconds,
+                lambda: self.trainer.received_sigterm,
+            )
+        except Stopped:
+            raise SIGTERMException from None
 
     def split(self, batch: PromptBatch, rollout: Rollout, advantages: Tensor) -> list[MicroBatch]:
         """Groups that can move the policy, in micro-batches, with the weight of each token."""

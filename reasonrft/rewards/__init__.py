@@ -2,6 +2,7 @@
 
 from reasonrft.rewards.accuracy import AccuracyReward, MathematicalReward, ReferenceReward
 from reasonrft.rewards.base import Reward
+from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.format import CaptionFormatReward, FormatReward
 from reasonrft.rewards.function_sequence import FunctionSequenceReward
 from reasonrft.rewards.length import LengthReward
@@ -10,6 +11,7 @@ from reasonrft.rewards.steps import ReasoningStepsReward
 __all__ = [
     "AccuracyReward",
     "CaptionFormatReward",
+    "Completion",
     "FormatReward",
     "FunctionSequenceReward",
     "LengthReward",

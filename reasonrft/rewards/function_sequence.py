@@ -26,7 +26,7 @@ class FunctionSequenceReward(Reward):
         self.near, self.function_only = _WORTH[credit]
         self.task = TransformationTask()
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         sequences = self.task.sequences(read_response(completion).answer or "", problem)
         if sequences is None:
             return 0.0

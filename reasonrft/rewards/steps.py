@@ -10,5 +10,5 @@ class ReasoningStepsReward(Reward):
 
     reads_answer = False
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return reference.reasoning_steps(completion)

@@ -9,6 +9,7 @@ class CountingTask(Task):
     """Answers are whole numbers."""
 
     name = "counting"
+    title = "Visual counting"
     reasoning_template = (
         "{question}\nLook at the picture and work it out step by step inside <think> </think>, "
         "then give the number alone inside <answer> </answer>."

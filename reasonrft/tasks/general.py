@@ -18,6 +18,7 @@ class GeneralTask(Task):
     """The gold answer decides how an answer is compared: as a choice, a number, or as text."""
 
     name = "general"
+    title = "General"
 
     def agrees(self, answer: str, problem: Problem) -> bool:
         options = problem.choices or choices_in(problem.question)

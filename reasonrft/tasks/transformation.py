@@ -1,6 +1,7 @@
 """Spatial transformation: which functions turn the first picture's scene into the last one's."""
 
 from collections import Counter
+from typing import ClassVar
 
 from reasonrft.problems import Problem
 from reasonrft.tasks.base import Task
@@ -13,6 +14,7 @@ from reasonrft.tasks.functions import (
     repeats,
     visible_steps,
 )
+from reasonrft.tasks.official_rules import DEFAULT_RULES, OfficialRules, official_call_credit
 from reasonrft.tasks.tags import read_response
 
 _RULES = """The first picture shows a scene, the second the same scene after one to four changes, \
@@ -34,20 +36,30 @@ class TransformationTask(Task):
     """Answers are sequences of one to four calls; an ambiguous step admits several."""
 
     name = "transformation"
+    title = "Spatial transformation"
     reasoning_template = _RULES + (
         "Compare the pictures step by step inside <think> </think>, then give the calls alone, "
         "separated by commas, inside <answer> </answer>."
     )
     answer_template = _RULES + "Give the calls alone, separated by commas."
     ood_splits = ("ood-left", "ood-right")
+    reference_functions: ClassVar = {"scripts": "trance_only_full", "paper": "trance"}
 
     def agrees(self, answer: str, problem: Problem) -> bool:
         return self.credit(answer, problem) == 1
 
-    def call_accuracy(self, completion: str, problem: Problem) -> float:
-        """Share of right calls among those given or due, whichever are more."""
+    def reward(self, completion: str, problem: Problem) -> float:
+        """Partial credit: the share of right calls among those given or due, whichever are more.
+
+        Accuracy, in contrast, is 1 for a whole right sequence alone.
+        """
         answer = read_response(completion).answer
         return 0.0 if answer is None else self.credit(answer, problem)
+
+    def official_accuracy(
+        self, completion: str, problem: Problem, rules: OfficialRules = DEFAULT_RULES
+    ) -> float:
+        return official_call_credit(completion, problem.solution, rules)
 
     def credit(self, answer: str, problem: Problem) -> float:
         """Right calls over the longer sequence."""

@@ -5,15 +5,17 @@ import json
 import pytest
 
 from reasonrft.errors import BadInput
+from reasonrft.evaluation import OfficialAccuracy, StrictAccuracy
 from reasonrft.evaluation.answers import Answers, write_lines
 from reasonrft.evaluation.release import write_predictions
 from reasonrft.evaluation.report import extend, write_report
 from reasonrft.evaluation.results import Score, score_answer, score_of, tally
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.problems import Problem
-from reasonrft.reward_command import reward_named, score_file
+from reasonrft.reward_command import score_file
 from reasonrft.tasks import CountingTask
 
+REWARDS = {"official": OfficialAccuracy, "strict": StrictAccuracy}
 POLICY = {"policy": "tiny", "weights": "abc"}
 
 
@@ -177,7 +179,7 @@ def test_a_tasks_own_measure_is_the_strict_score():
 def test_the_score_command_finds_the_same_in_the_answers(tmp_path, capsys, name):
     file = tmp_path / "answers.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in answered()))
-    count, mean = score_file(file, reward_named(name))
+    count, mean = score_file(file, REWARDS[name]())
     assert (count, mean) == (5, sum(line[name] for line in answered()) / 5)
 
 
@@ -197,5 +199,5 @@ def test_predictions_are_laid_out_as_the_release_has_them(tmp_path, capsys):
     ]
     # What any version of its scorer looks for.
     assert {"problem", "solution", "answer", "level", "type", "pred"} <= rows[0].keys()
-    assert score_file(folder / "trance-left.json", reward_named("eval_trance")) == (1, 0.75)
-    assert score_file(folder / "clevr-math.json", reward_named("eval_clevr")) == (2, 1.0)
+    assert score_file(folder / "trance-left.json", OfficialAccuracy("transformation")) == (1, 0.75)
+    assert score_file(folder / "clevr-math.json", OfficialAccuracy("counting")) == (2, 1.0)

@@ -28,7 +28,7 @@ class OnlyOn(Reward):
         super().__init__()
         self.problem = problem
 
-    def score_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+    def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
         if problem.id != self.problem:
             return [0.5] * len(completions)
         return [float(place % 2) for place in range(len(completions))]
@@ -37,12 +37,12 @@ class OnlyOn(Reward):
 class Seldom(Reward):
     """1 for a completion that begins with one of the later letters."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return float(completion[:1] > "w")
 
 
 class Broken(Reward):
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return float("nan")
 
 
