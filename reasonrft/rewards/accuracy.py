@@ -9,6 +9,8 @@ from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.numbers import read_number
 from reasonrft.tasks.reference_functions import REFERENCE_FUNCTIONS, ReferenceName, closeness
 from reasonrft.tasks.tags import read_response
+from reasonrft.tasks.units import units_agree
+from reasonrft.tasks.vocabulary import words_of
 
 Profile = Literal["robust", "scripts", "paper"]
 
@@ -84,8 +86,12 @@ class MathematicalReward(Reward):
     def reward(self, completion: str, problem: Problem) -> float:
         if find_task(problem.task).accuracy(completion, problem):
             return 1.0
-        given = read_number(read_response(completion).answer or "")
+        response = read_response(completion)
+        given = read_number(response.answer or "", words_of(problem.question))
         gold = read_number(problem.answer)
-        if given is None or gold is None:
+        if given is None or gold is None or response.claims:
+            return 0.0
+        # The gold value itself was refused for another reason, such as "about 3" objects.
+        if given.value == gold.value or not units_agree(given.unit, gold.unit, problem.question):
             return 0.0
         return closeness(given.value, gold.value, self.near, self.far)

@@ -27,8 +27,9 @@ class FunctionSequenceReward(Reward):
         self.task = TransformationTask()
 
     def reward(self, completion: str, problem: Problem) -> float:
-        sequences = self.task.sequences(read_response(completion).answer or "", problem)
-        if sequences is None:
+        response = read_response(completion)
+        sequences = self.task.sequences(response.answer or "", problem)
+        if sequences is None or response.claims:
             return 0.0
         given, gold = sequences
         return staged_credit(given, gold, self.near, self.function_only) / max(

@@ -53,9 +53,10 @@ class Task:
         return self.template or self.reasoning_template
 
     def accuracy(self, completion: str, problem: Problem) -> float:
-        """1 for a completion that commits to one right answer, else 0."""
-        answer = read_response(completion).answer
-        return float(answer is not None and self.agrees(answer, problem))
+        """1 for a completion that commits to one right answer and states no other, else 0."""
+        statements = read_response(completion).statements
+        right = bool(statements) and all(self.agrees(text, problem) for text in statements)
+        return float(right)
 
     def reward(self, completion: str, problem: Problem) -> float:
         """What training pays: the accuracy, unless a task pays for part of an answer too."""

@@ -53,8 +53,8 @@ class TransformationTask(Task):
 
         Accuracy, in contrast, is 1 for a whole right sequence alone.
         """
-        answer = read_response(completion).answer
-        return 0.0 if answer is None else self.credit(answer, problem)
+        statements = read_response(completion).statements
+        return min((self.credit(text, problem) for text in statements), default=0.0)
 
     def official_accuracy(
         self, completion: str, problem: Problem, rules: OfficialRules = DEFAULT_RULES

@@ -135,7 +135,7 @@ def test_a_damaged_summary_is_named(tmp_path, text):
 CALLS = "change_color(2, cyan), change_size(1, large)"
 ANSWERED = [
     ("counting/id", Problem("c1", "counting", (), "?", "3"), "<answer>3</answer>"),
-    ("counting/id", Problem("c0", "counting", (), "?", "3"), "It is 3 objects"),
+    ("counting/id", Problem("c0", "counting", (), "?", "3"), "I count 5, remove 2, leaving 3"),
     ("counting/ood-domain", Problem("v0", "counting", (), "?", "3"), "<answer>4</answer>"),
     ("counting/ood-operation", Problem("o0", "counting", (), "?", "3"), "3"),
     (
@@ -158,7 +158,7 @@ def answered() -> list[dict]:
 def test_scores_of_answers():
     assert [(line["official"], line["strict"]) for line in answered()] == [
         (1, 1),
-        (1, 0),  # Without tags math-verify finds the number; strictly, words are not a number.
+        (1, 0),  # Without tags math-verify finds the number; strictly, three are no answer.
         (0, 0),
         (1, 1),
         (0.75, 0),  # One call is exact, one has the right function and object.
@@ -194,7 +194,7 @@ def test_predictions_are_laid_out_as_the_release_has_them(tmp_path, capsys):
     }
     rows = json.loads((folder / "clevr-math.json").read_text())
     assert [(row["id"], row["pred"]) for row in rows] == [
-        ("c0", "It is 3 objects"),
+        ("c0", "I count 5, remove 2, leaving 3"),
         ("c1", "<answer>3</answer>"),
     ]
     # What any version of its scorer looks for.

@@ -1,4 +1,4 @@
-"""About four hundred completions written by hand: what models write to questions of each task.
+"""Almost seven hundred completions written by hand: what models write to questions of each task.
 
 `right` commits to the right answer, in whatever form. `wrong` commits to another one. `withdrawn`
 names the right answer, but denies it, contradicts it, takes it back or leaves it open.
@@ -27,7 +27,8 @@ COUNTING = [
     Case(
         ask("counting", "Subtract all large blue cubes. How many objects are left?", "3"),
         right=(
-            "<think>There are 5 objects. 2 are large blue cubes. 5 - 2 = 3.</think><answer>3</answer>",
+            "<think>There are 5 objects. 2 are large blue cubes. 5 - 2 = 3.</think>"
+            "<answer>3</answer>",
             "<think>\nFive objects, two go.\n</think>\n<answer>\n3\n</answer>",
             "<think>5 - 2</think>\n\n<answer>3</answer>\n",
             "The answer is: <answer>3</answer>",
@@ -261,7 +262,10 @@ COUNTING = [
     ),
 ]
 
-ANGLES = "In the figure, AB is parallel to CD. Find the measure of angle B.\nChoices: A. 20° B. 40° C. 60° D. 80°"
+ANGLES = (
+    "In the figure, AB is parallel to CD. Find the measure of angle B.\n"
+    "Choices: A. 20° B. 40° C. 60° D. 80°"
+)
 CHOICES = [
     Case(
         ask("structure", ANGLES, "B"),
@@ -670,12 +674,14 @@ TRANSFORMATION = [
             "<answer>• change_color(2, red)\n• change_position(0, front_left)</answer>",
             "<answer>[change_color(2, red), change_position(0, front_left)]</answer>",
             '<answer>["change_color(2, red)", "change_position(0, front_left)"]</answer>',
-            "<answer>```python\nchange_color(2, 'red')\nchange_position(0, 'front_left')\n```</answer>",
+            "<answer>```python\nchange_color(2, 'red')\n"
+            "change_position(0, 'front_left')\n```</answer>",
             "<answer>```\nchange_color(2, red)\nchange_position(0, front_left)\n```</answer>",
             "```python\nchange_color(2, 'red')\nchange_position(0, 'front_left')\n```",
             "<answer>`change_color(2, red)`, `change_position(0, front_left)`</answer>",
             "<answer>Step 1: change_color(2, red)\nStep 2: change_position(0, front_left)</answer>",
-            "<answer>**Step 1:** change_color(2, red)\n**Step 2:** change_position(0, front_left)</answer>",
+            "<answer>**Step 1:** change_color(2, red)\n"
+            "**Step 2:** change_position(0, front_left)</answer>",
             "<answer>First, change_color(2, red), then change_position(0, front_left).</answer>",
             "<answer>change_color(2, red) and change_position(0, front_left)</answer>",
             "<answer>change_color(2, red) -> change_position(0, front_left)</answer>",
@@ -685,7 +691,8 @@ TRANSFORMATION = [
             "change_position(object_id=0, value=front_left)</answer>",
             "<answer>change_color(2, value='red'), change_position(0, value='front_left')</answer>",
             "<answer>change\\_color(2, red), change\\_position(0, front\\_left)</answer>",
-            "<answer>\\text{change\\_color}(2, red), \\text{change\\_position}(0, front\\_left)</answer>",
+            "<answer>\\text{change\\_color}(2, red), "
+            "\\text{change\\_position}(0, front\\_left)</answer>",
             "<answer>$change_color(2, red), change_position(0, front_left)$</answer>",
             "<answer>\\boxed{change_color(2, red), change_position(0, front_left)}</answer>",
             "<answer>change_position(0, front_left), change_color(2, red)</answer>",
@@ -695,8 +702,8 @@ TRANSFORMATION = [
             "<answer>The function sequence is: change_color(2, red), change_position(0, front_left)"
             "</answer>",
             "<answer>Functions: change_color(2, red), change_position(0, front_left)</answer>",
-            "<answer>The transformations are change_color(2, red) and change_position(0, front_left)."
-            "</answer>",
+            "<answer>The transformations are change_color(2, red) "
+            "and change_position(0, front_left).</answer>",
             "Object 2 becomes red and object 0 moves.\n<answer>change_color(2, red), "
             "change_position(0, front_left)</answer>",
             "Object 2 becomes red and object 0 moves.\n\nFinal answer: change_color(2, red), "
@@ -762,4 +769,159 @@ TRANSFORMATION = [
     ),
 ]
 
-CASES = [*COUNTING, *CHOICES, *NUMBERS, *WORDS, *TRANSFORMATION]
+# Written after the first set had been passed, to see whether more than that set is read right.
+LATER = [
+    Case(
+        COUNTING[0].problem,
+        right=(
+            "<answer>3 blue objects</answer>",
+            "I count five objects and remove two. That leaves <answer>3</answer>",
+            "<answer>\n\n3 objects left\n\n</answer>",
+            "The final number of objects left is 3.",
+            "**3 objects**",
+            "<answer>There are now 3 objects remaining.</answer>",
+            "There are 3.",
+            "<answer>3 </answer> <|endoftext|>",
+            "Objects: 5\nCubes: 2\nAnswer: 3",
+            "# Answer\n3",
+            "<answer>3 objects are left after subtracting all large blue cubes.</answer>",
+            "So the total number of remaining objects is <answer>3</answer>.",
+            "<think>x</think>\n\nThe answer is **3**.",
+            '{"answer": 3}',
+        ),
+        wrong=(
+            "<answer>3-1</answer>",
+            "<answer>3 m</answer>",
+            "<answer>3 in</answer>",
+            "<answer>$3</answer>",
+        ),
+        withdrawn=(
+            "<answer>or = 3</answer>",
+            "<answer>bad: 3</answer>",
+            "<answer>x /= 3</answer>",
+            "4\n<answer>3</answer>",
+            "<answer>3 objects, or rather 4</answer>",
+            "<answer>3? 4?</answer>",
+            "<answer>~3</answer>",
+            "<answer>3+</answer>",
+            "<answer>hardly 3</answer>",
+            "<answer>3 cubes fewer</answer>",
+            "<answer>3 3</answer>",
+            "If 4 is wrong the answer is 3 or 2",
+            "The answer is 4.\n<answer>3</answer>",
+            "The answer is \\boxed{4}. <answer>3</answer>",
+            "<answer>3 objects are not left</answer>",
+            "<answer>3 to the right</answer>",
+        ),
+    ),
+    Case(
+        CHOICES[0].problem,
+        right=(
+            "<answer>B. 40</answer>",
+            "The answer is (B).",
+            "<answer>The correct answer is B, 40°.</answer>",
+            "(B) 40°",
+            "<answer>angle B = 40°</answer>",
+            "<answer>B) 40^\\circ</answer>",
+            "Therefore, the answer is B.",
+            "<answer>m∠B = 40</answer>",
+        ),
+        wrong=(),
+        withdrawn=(
+            "<answer>B is false</answer>",
+            "<answer>A B</answer>",
+            "<answer>A: B</answer>",
+            "<answer>a = B</answer>",
+            "<answer>The answer is A, not B</answer>",
+            "<answer>C is B</answer>",
+            "<answer>The choice is A: 40°</answer>",
+            "<answer>the answer: A is B</answer>",
+            "<answer>B C</answer>",
+            "<answer>∠A = 40° = C</answer>",
+            "<answer>C = 40°</answer>",
+        ),
+    ),
+    Case(
+        NUMBERS[0].problem,
+        right=(
+            "<answer>Area = 12.5</answer>",
+            "<answer>The area equals 12.5 square units.</answer>",
+            "<answer>1/2 × 5 × 5 = 12.5</answer>",
+            "\\[ A = \\frac{25}{2} \\]",
+            "<answer>12.5 sq. units</answer>",
+            "<answer>S = 12.5</answer>",
+        ),
+        wrong=("<answer>-(12.5)</answer>",),
+        withdrawn=(
+            "<answer>12.5 = A = 13</answer>",
+            "<answer>!12.5</answer>",
+            "<answer>12.5 more</answer>",
+            "<answer>|12.5|x</answer>",
+        ),
+    ),
+    Case(
+        NUMBERS[4].problem,
+        right=(
+            "<answer>\\(x = 8\\)</answer>",
+            "<answer>x=8.</answer>",
+            "Thus, x = 8.",
+            "Solving, we get $x = 8$.",
+        ),
+        wrong=(),
+        withdrawn=(
+            "<answer>x = 8, y = 9</answer>",
+            "<answer>x ∉ 8</answer>",
+            "<answer>¬(x = 8)</answer>",
+            "<answer>x \\ne 8</answer>",
+            "<answer>x <> 8</answer>",
+        ),
+    ),
+    Case(
+        WORDS[0].problem,
+        right=(
+            "<answer>The person is Ann.</answer>",
+            "It is Ann who is wearing the hat.",
+            "<answer>Answer: Ann</answer>",
+        ),
+        wrong=(),
+        withdrawn=(
+            "<answer>is: Ann?</answer>",
+            "<answer>It was never Ann</answer>",
+            "<answer>Is it Ann</answer>",
+        ),
+    ),
+    Case(
+        WORDS[1].problem,
+        right=(
+            "<answer>The expanded form is x^2+2x</answer>",
+            "x^2+2x",
+            "<answer>$$x^2 + 2x$$</answer>",
+        ),
+        wrong=(),
+        withdrawn=(
+            "<answer>x^2+2x \\text{ is wrong}</answer>",
+            "<answer>x^2+2x+0y or 1</answer>",
+            "<answer>\\neg (x^2+2x)</answer>",
+            "<answer>\\text{not } x^2+2x</answer>",
+            "<answer>x^2+2x \\lor x</answer>",
+        ),
+    ),
+    Case(
+        TRANSFORMATION[0].problem,
+        right=(
+            "<answer>Answer: [change_color(2, red), change_position(0, front_left)]</answer>",
+            "<answer>change_color(2, red); then change_position(0, front_left)</answer>",
+            "<answer>[('change_color(2, red)'), ('change_position(0, front_left)')]</answer>",
+            "<answer>1: change_color(2, red), 2: change_position(0, front_left)</answer>",
+            "<answer>{change_color(2, red), change_position(0, front_left)}</answer>",
+        ),
+        wrong=(),
+        withdrawn=(
+            "<answer>¬change_color(2, red), change_position(0, front_left)</answer>",
+            "The answer is change_color(2, blue).\n"
+            "<answer>change_color(2, red), change_position(0, front_left)</answer>",
+        ),
+    ),
+]
+
+CASES = [*COUNTING, *CHOICES, *NUMBERS, *WORDS, *TRANSFORMATION, *LATER]

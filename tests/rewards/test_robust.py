@@ -1,4 +1,5 @@
 import math
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -220,3 +221,34 @@ def test_no_reward_raises_or_is_infinite(completion, answer, task):
     for reward in REWARDS:
         (scores,) = reward([[completion, completion + "x"]], [asked])
         assert all(math.isfinite(score) and -1 <= score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "answer: 3. ",
+        "The answer is ",
+        "answer" + " " * 50,
+        "\n",
+        "$",
+        "\\boxed{3} ",
+        "\\boxed{",
+        "</s>",
+        "<|im_end|>",
+        "3\n",
+        ". ",
+        "**",
+        "change_color(2, red) then ",
+        "- ",
+        "{\\text{",
+        "≈",
+    ],
+)
+def test_a_megabyte_of_anything_takes_linear_time(piece):
+    text = piece * (1_000_000 // len(piece))
+    started = time.process_time()
+    for gold in GOLD.values():
+        for completion in (text, text + "<answer>3</answer>", f"<answer>{text}</answer>"):
+            assert AccuracyReward().reward(completion, gold) in (0, 1)
+    # Quadratic patterns take minutes here; this is a bound on hanging, not a measurement.
+    assert time.process_time() - started < 60
