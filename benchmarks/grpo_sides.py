@@ -24,14 +24,16 @@ from transformers import PrinterCallback, TrainerCallback
 from reasonrft.datamodules import GeneralDataModule, ProblemSource
 from reasonrft.datamodules.batching import shuffled
 from reasonrft.datamodules.sampler import Order
+from reasonrft.losses import GRPOLoss
 from reasonrft.modules import GRPOModule
-from reasonrft.policy import Policy, Sampling
+from reasonrft.policy import Policy
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import PARTS, Part, freeze
 from reasonrft.policy.processors import load_processor
-from reasonrft.policy.tokens import placeholder_ids, stop_ids
+from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
+from reasonrft.rollout import Sampling
 from reasonrft.tasks import find_task
 
 BETA, CLIP, MAX_NORM = 0.04, 0.2, 1.0
@@ -171,16 +173,16 @@ class OurTurns(Callback):
 
     def on_train_start(self, trainer: Trainer, module: Any) -> None:
         self.turns.watch(module.policy.model)
-        self.turns.clock(module, "remember", "reference")
+        self.turns.clock(module, "add_reference_log_probs", "reference")
         self.turns.begin()
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, *rest: Any) -> None:
-        record, phases = module.record, self.turns.phases
+        record, phases = module.step_record, self.turns.phases
         for name in ("rollout", "reward", "update"):
             phases[name] = record.metrics[f"time/{name}"]
         phases["update"] -= phases["reference"]
         names = [problem.id for problem in record.problems]
-        self.turns.end(names, record.counters.prompt_tokens, record.counters.decoded_tokens)
+        self.turns.end(names, record.work["prompt_tokens"], record.work["decoded_tokens"])
 
 
 def train_ours(job: Job, turns: Turns) -> None:
@@ -191,8 +193,7 @@ def train_ours(job: Job, turns: Turns) -> None:
         {"length": Length()},
         job.group_size,
         Sampling(temperature=1.0, max_tokens=job.completion_tokens),
-        clip_low=CLIP,
-        clip_high=CLIP,
+        loss=GRPOLoss(CLIP, CLIP),
         beta=BETA,
         max_grad_norm=MAX_NORM,
         optimizer=optimizer,

@@ -38,7 +38,7 @@ from jsonargparse import ArgumentParser
 from transformers import Qwen3VLForConditionalGeneration
 from transformers.utils import logging
 
-from reasonrft.policy.encoding import Encoder, Prompt
+from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.problems import Problem
 from reasonrft.tasks import find_task
 from reasonrft.worlds import make_world

@@ -17,12 +17,11 @@ from pathlib import Path
 import torch
 from jsonargparse import CLI
 
-from reasonrft.policy.batching import extend
-from reasonrft.policy.encoding import Example
+from reasonrft.policy.collate import extend
+from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.rollout import roll_out
-from reasonrft.policy.sampling import Sampling
 from reasonrft.problems import Problem
+from reasonrft.rollout import LocalEngine, Sampling
 from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import ANSWER, read_response, write_response
 from reasonrft.worlds import make_world
@@ -145,7 +144,7 @@ def attributes(
 def right_tokens(policy: Policy, examples: Sequence[Example]) -> list[list[bool]]:
     """Whether each token of each response is the likeliest after the true ones."""
     rows = [extend(example.prompt.inputs, example.response) for example in examples]
-    inputs = policy.join(rows, "right")
+    inputs = policy.collate(rows, "right")
     # Padding on the right comes after all that could see it.
     del inputs["attention_mask"]
     hidden = policy(**inputs, use_cache=False).last_hidden_state
@@ -180,10 +179,12 @@ def answers(
     """Greedy accuracy, share of clean answers, and what the most frequent gold answer would get."""
     right = clean = 0
     greedy = Sampling(temperature=0.0, max_tokens=answer_tokens)
+    engine = LocalEngine()
+    engine.sync(policy, 0)
     for first in range(0, len(problems), batch_size):
         batch = problems[first : first + batch_size]
         texts = [find_task(problem.task).prompt(problem) for problem in batch]
-        rollout = roll_out(policy, policy.encoder.prompts(batch, texts), 1, greedy)
+        rollout = engine.generate(policy.encoder.prompts(batch, texts), 1, greedy)
         for problem, (text, *_) in zip(batch, rollout.texts, strict=True):
             right += find_task(problem.task).accuracy(text, problem) == 1
             clean += ANSWER in text and read_response(text).answer is not None

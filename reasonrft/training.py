@@ -12,8 +12,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
 import reasonrft.datamodules
+import reasonrft.losses
 import reasonrft.modules
 import reasonrft.rewards
+import reasonrft.rollout
 import reasonrft.tasks  # noqa: F401
 from reasonrft.errors import BadInput
 from reasonrft.parser import OneSentenceParser

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.perception import answers, attributes
-from reasonrft.policy.encoding import Encoder
+from reasonrft.policy.encoder import Encoder
 from reasonrft.policy.policy import Policy
 from reasonrft.problems import Problem
 from reasonrft.tasks.tags import write_response

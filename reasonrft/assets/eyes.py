@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 from reasonrft.errors import BadInput
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.sft import SFTModule
-from reasonrft.policy.encoding import Example, Prompt, PromptBatch
-from reasonrft.policy.layout import pack
+from reasonrft.policy.encoder import Example, Prompt, PromptBatch
+from reasonrft.policy.scoring import pack
 
 OFTEN = 50
 """Cells that a word must be in to be learned."""

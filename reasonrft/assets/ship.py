@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from jsonargparse import CLI
 
-from reasonrft.policy.export import save_merged
+from reasonrft.policy.export_model import save_merged
 from reasonrft.policy.policy import Policy
 
 

@@ -5,13 +5,13 @@ import hashlib
 import torch
 from torch import nn
 
+from reasonrft.policy.sharding import full_parameters
+
 
 def weights_digest(module: nn.Module) -> str:
-    """A hash of all parameters; of a rank's own shards where they are sharded."""
+    """A hash of all parameters, whole ones also where they are sharded: all ranks call this."""
     digest = hashlib.sha256()
-    for name, parameter in module.named_parameters():
-        tensor = parameter.data
-        tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    for name, tensor in full_parameters(module):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]

@@ -1,10 +1,11 @@
 """A module around a policy: weights, optimizer, schedule, checkpoints and answers."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
@@ -12,11 +13,14 @@ from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
 from reasonrft.modules.evaluation import EvaluatedModule
+from reasonrft.modules.policy_checks import check_images_matter
 from reasonrft.modules.schedules import Warmup
-from reasonrft.policy.encoding import Encoder, PromptBatch
+from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.rollout import roll_out
-from reasonrft.policy.sampling import Sampling
+from reasonrft.policy.scoring import Group
+from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
+
+DEFAULT_ENGINE = lazy_instance(LocalEngine)
 
 
 class ReasoningModule(EvaluatedModule):
@@ -27,6 +31,7 @@ class ReasoningModule(EvaluatedModule):
         policy: Policy,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
+        engine: RolloutEngine = DEFAULT_ENGINE,
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
@@ -36,6 +41,7 @@ class ReasoningModule(EvaluatedModule):
             policy: The model to train or to test.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            engine: The rollout engine that answers in evaluation.
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
@@ -43,9 +49,10 @@ class ReasoningModule(EvaluatedModule):
         """
         super().__init__(answer_tokens, results)
         self.policy, self.optimizer, self.scheduler = policy, optimizer, scheduler
-        self.seed = seed
+        self.engine, self.seed = engine, seed
         # Frozen weights are not in checkpoints; on_load_checkpoint makes sure of the others.
         self.strict_loading = False
+        self._images_checked = False
 
     @property
     def encoder(self) -> Encoder:
@@ -63,7 +70,7 @@ class ReasoningModule(EvaluatedModule):
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(decayed_or_not(self))
+        optimizer = self.optimizer(weight_decay_groups(self))
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
@@ -79,18 +86,27 @@ class ReasoningModule(EvaluatedModule):
         place = f"{self.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}"
         torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:7], "big"))
 
+    def check_images(self, groups: Sequence[Group]) -> None:
+        """Before the first update on images: the policy is not blind to them."""
+        if self._images_checked:
+            return
+        gap = check_images_matter(self.policy, groups)
+        if gap is not None:
+            self._images_checked = True
+            self.log("train/image_gap", gap, batch_size=len(groups))
+
     def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
         greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
-        rollout = roll_out(self.policy, batch, 1, greedy)
-        answered = [group[0] for group in rollout.completions]
+        self.engine.sync(self.policy, self.global_step)
+        rollout = self.engine.generate(batch, 1, greedy)
         return Answers(
             [texts[0] for texts in rollout.texts],
-            [len(one.ids) for one in answered],
-            [not one.stopped for one in answered],
+            rollout.lengths[:, 0].tolist(),
+            (~rollout.stopped[:, 0]).tolist(),
         )
 
     def identity(self) -> dict[str, Any]:
-        """The policy's path, a hash of the weights that it has now, and how it sees and counts."""
+        """The policy's path, a hash of the weights that it has now, and how it computes."""
         policy = self.policy
         return {
             "policy": policy.path,
@@ -100,13 +116,17 @@ class ReasoningModule(EvaluatedModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep weights that are frozen out: they are those that the policy starts from."""
+        """Keep weights that are frozen out: they are those that the policy starts from.
+
+        An adapter's checkpoint knows them by their digest.
+        """
         frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
         if frozen:
             # Statistics of batch norms are no weights, and move while they are trained.
             kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
             state = checkpoint["state_dict"]
             checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         trained = set(trained_names(self))
@@ -115,6 +135,12 @@ class ReasoningModule(EvaluatedModule):
                 f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
                 f"this policy trains, such as {missing[0]}: it is another policy's"
             )
+        base = checkpoint.get("base_digest")
+        if base and self.policy.base_digest and base != self.policy.base_digest:
+            raise BadInput(
+                f"the checkpoint holds an adapter of other weights than those of "
+                f"{self.policy.path}: give the policy that it was trained with"
+            )
 
 
 def trained_names(module: nn.Module) -> Iterator[str]:
@@ -122,7 +148,7 @@ def trained_names(module: nn.Module) -> Iterator[str]:
     return (name for name, value in module.named_parameters() if value.requires_grad)
 
 
-def decayed_or_not(module: nn.Module) -> list[dict[str, Any]]:
+def weight_decay_groups(module: nn.Module) -> list[dict[str, Any]]:
     """Trained parameters, those without weight decay apart: biases and scales of norms."""
     trained = [value for value in module.parameters() if value.requires_grad]
     groups: list[dict[str, Any]] = [
@@ -130,3 +156,10 @@ def decayed_or_not(module: nn.Module) -> list[dict[str, Any]]:
         {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def check_at_least(least: float, **options: float) -> None:
+    """Refuse options that are below a bound, or not a number."""
+    for name, value in options.items():
+        if not value >= least:
+            raise BadInput(f"{name} must be at least {least}, not {value}")

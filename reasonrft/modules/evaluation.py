@@ -111,9 +111,11 @@ class EvaluatedModule(LightningModule):
     def on_predict_end(self) -> None:
         self.print(f"answers: {self._file.path}")
 
-    def measure(self, loaders: Iterable[Iterable[Prompts]]) -> dict[str, Tally]:
-        """Tallies of the test splits, in the midst of training; no answer is kept on file."""
-        self._begin("test")
+    def measure(
+        self, loaders: Iterable[Iterable[Prompts]], stage: str = "test"
+    ) -> dict[str, Tally]:
+        """Tallies of a stage's splits, in the midst of training; no answer is kept on file."""
+        self._begin(stage)
         with self.trainer.precision_plugin.test_step_context(), _evaluating(self):
             for split, loader in zip(self._splits, loaders, strict=True):
                 for batch in loader:

@@ -1,6 +1,6 @@
-"""A step's groups in parts that fit into memory, with what the loss needs to know of each token.
+"""A step's groups in micro-batches that fit into memory, with the loss's inputs for each token.
 
-P prompts, G completions per prompt, N completion tokens of a part.
+P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reasonrft.grpo import Tokens
-from reasonrft.policy.encoding import PromptBatch
-from reasonrft.policy.layout import Group
-from reasonrft.policy.rollout import Rollout
+from reasonrft.losses import LossInputs
+from reasonrft.policy.scoring import Group
+from reasonrft.rollout import Rollout
 
 
 @dataclass
@@ -21,72 +20,75 @@ class MicroBatch:
 
     groups: list[Group]
     advantages: Tensor  # (N,)
-    weights: Tensor  # (N,)
-    completion: Tensor  # (N,)
-    sampled: Tensor  # (N,) log-probabilities as they were sampled
-    old: Tensor | None = None  # (N,) those of the first update
-    reference: Tensor | None = None  # (N,)
+    weights: Tensor  # (N,) token weights
+    completion: Tensor  # (N,) index of the completion that a token belongs to
+    rollout_log_probs: Tensor  # (N,) by the sampler
+    corrects_sampler: bool = False
+    """Whether the loss corrects for a sampler whose log-probs are not the scorer's."""
+    old_log_probs: Tensor | None = None  # (N,) of the first update
+    reference_log_probs: Tensor | None = None  # (N,)
 
     @property
-    def names(self) -> str:
+    def problem_ids(self) -> str:
         return ", ".join(group.prompt.problem.id for group in self.groups)
 
-    def tokens(self, log_probs: Tensor) -> Tokens:
-        """What the loss is made of; the first update is on-policy."""
-        if self.old is None:
-            self.old = log_probs.detach()
+    def inputs(self, log_probs: Tensor) -> LossInputs:
+        """The loss's inputs. On the first update the policy's log-probs are the old ones."""
+        if self.old_log_probs is None:
+            self.old_log_probs = log_probs.detach()
         device = log_probs.device
-        return Tokens(
+        return LossInputs(
             log_probs,
-            self.old,
+            self.old_log_probs,
             self.advantages.to(device),
             self.weights.to(device),
             self.completion.to(device),
-            self.reference,
+            self.reference_log_probs,
+            self.rollout_log_probs.to(log_probs) if self.corrects_sampler else None,
         )
 
 
-def micro_batches(
-    batch: PromptBatch,
+def split(
     rollout: Rollout,
     advantages: Tensor,  # (P, G)
     weights: Tensor,  # (P, G)
-    learned: Sequence[int],
+    chosen: Sequence[int],
     budget: int,
+    corrects_sampler: bool = False,
 ) -> list[MicroBatch]:
-    """The groups that are learned from, in parts that have at most `budget` tokens, padded."""
+    """The chosen groups in micro-batches of at most `budget` tokens, padding included."""
     groups = [
-        Group(prompt, [one.ids for one in completions])
-        for prompt, completions in zip(batch.prompts, rollout.completions, strict=True)
+        Group(prompt, [completion.ids for completion in completions])
+        for prompt, completions in zip(rollout.batch.prompts, rollout.completions, strict=True)
     ]
-    parts = similar([groups[item].length for item in learned], budget)
-    made = []
-    for part in parts:
-        items = [learned[at] for at in part]
-        completions = [one for item in items for one in rollout.completions[item]]
-        lengths = torch.tensor([len(one.ids) for one in completions])
-        made.append(
+    micro_batches = []
+    for numbers in group_by_length([groups[item].length for item in chosen], budget):
+        items = [chosen[number] for number in numbers]
+        completions = [completion for item in items for completion in rollout.completions[item]]
+        lengths = torch.tensor([len(completion.ids) for completion in completions])
+        micro_batches.append(
             MicroBatch(
                 groups=[groups[item] for item in items],
                 advantages=advantages[items].flatten().repeat_interleave(lengths),
                 weights=weights[items].flatten().repeat_interleave(lengths),
                 completion=torch.arange(len(lengths)).repeat_interleave(lengths),
-                sampled=torch.cat([one.log_probs for one in completions]),
+                rollout_log_probs=torch.cat([completion.log_probs for completion in completions]),
+                corrects_sampler=corrects_sampler,
             )
         )
-    return made
+    return micro_batches
 
 
-def similar(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def group_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Items of similar length together, at most `budget` when all are padded to the longest.
 
     An item that is longer than the budget is alone.
     """
-    parts: list[list[int]] = []
+    batches: list[list[int]] = []
     longest = 0
     for item in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
-        if not parts or longest * (len(parts[-1]) + 1) > budget:
-            parts.append([])
+        if not batches or longest * (len(batches[-1]) + 1) > budget:
+            batches.append([])
             longest = lengths[item]
-        parts[-1].append(item)
-    return parts
+        batches[-1].append(item)
+    return batches

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reasonrft.errors import BadInput
-from reasonrft.modules.base import ReasoningModule
-from reasonrft.policy.encoding import Example
-from reasonrft.policy.layout import Group
+from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule, check_at_least
+from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.scoring import score
-from reasonrft.policy.sharing import sharing_fault
+from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.shared_prefix import unsupported_reason
+from reasonrft.rollout import RolloutEngine
 
 
 @dataclass
@@ -60,6 +60,7 @@ class SFTModule(ReasoningModule):
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
         row_tokens: int | None = None,
+        engine: RolloutEngine = DEFAULT_ENGINE,
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
@@ -70,31 +71,35 @@ class SFTModule(ReasoningModule):
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
             row_tokens: Pack examples into rows of so many tokens; each in a row if not given.
+            engine: The rollout engine that answers in evaluation.
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other randomness in training, such as dropout.
         """
-        super().__init__(policy, optimizer, scheduler, answer_tokens, results, seed)
+        super().__init__(policy, optimizer, scheduler, engine, answer_tokens, results, seed)
+        if row_tokens is not None:
+            check_at_least(1, row_tokens=row_tokens)
         self.row_tokens = row_tokens
         self._step = Step()
         self._accumulated: dict[str, Any] | None = None
 
     def configure_model(self) -> None:
         super().configure_model()
-        fault = sharing_fault(self.policy.model) if self.row_tokens is not None else None
-        if fault:
-            rank_zero_warn(f"{self.policy.path} takes each example in a row of its own: {fault}")
+        reason = unsupported_reason(self.policy.model) if self.row_tokens is not None else None
+        if reason:
+            rank_zero_warn(f"{self.policy.path} takes each example in a row of its own: {reason}")
             self.row_tokens = None
 
     def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
+        self.check_images([as_group(example) for example in batch])
         loss = self.negative_log_likelihood(batch)  # (N,)
         self._step.add(loss, batch)
         return loss.sum()
 
     def negative_log_likelihood(self, examples: list[Example]) -> Tensor:  # (N,)
         """Of each token of the responses, the end of the turn included."""
-        groups = [Group(example.prompt, [example.response]) for example in examples]
+        groups = [as_group(example) for example in examples]
         scores = score(
             self.policy,
             groups,
@@ -147,3 +152,8 @@ class SFTModule(ReasoningModule):
 
     def on_validation_end(self) -> None:
         self._step.since = time.perf_counter()
+
+
+def as_group(example: Example) -> Group:
+    """An example is a prompt with one completion."""
+    return Group(example.prompt, [example.response])

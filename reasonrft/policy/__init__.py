@@ -1,12 +1,9 @@
-"""The vision-language model: loading, encoding, rollout and scoring."""
+"""The vision-language model: loading, encoding, image features, scoring, export."""
 
 from reasonrft.policy.adapters import Lora
-from reasonrft.policy.encoding import Encoder, Example, Prompt, PromptBatch
-from reasonrft.policy.layout import Group
+from reasonrft.policy.encoder import Encoder, Example, Prompt, PromptBatch
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.rollout import Rollout, roll_out
-from reasonrft.policy.sampling import Sampling
-from reasonrft.policy.scoring import Scores, score
+from reasonrft.policy.scoring import Group, Scores, score
 
 __all__ = [
     "Encoder",
@@ -16,9 +13,6 @@ __all__ = [
     "Policy",
     "Prompt",
     "PromptBatch",
-    "Rollout",
-    "Sampling",
     "Scores",
-    "roll_out",
     "score",
 ]

@@ -1,19 +1,23 @@
 """LoRA weights on the parts that are trained, and on no other part by accident."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from reasonrft.errors import BadInput
+from reasonrft.policy.base_digest import base_digest
 from reasonrft.policy.parts import Part, freeze, linear_layers
 
-ADAPTER = "default"  # transformers' name for a model's only adapter
+ADAPTER = "default"  # peft's name for a model's only adapter
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+BASE_DIGEST = "base_digest"  # a key in the metadata of the weights' file
 
 
 @final
@@ -39,6 +43,8 @@ class Lora:
         """
         if rank < 1:
             raise BadInput(f"a LoRA adapter's rank must be at least 1, not {rank}")
+        if not 0 < alpha < math.inf:
+            raise BadInput(f"a LoRA adapter's alpha must be a number above 0, not {alpha}")
         if not 0 <= dropout < 1:
             raise BadInput(f"a LoRA adapter's dropout must be from 0 to below 1, not {dropout}")
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
@@ -49,11 +55,22 @@ def attach(model: PreTrainedModel, lora: Lora, train: Sequence[Part] = ("languag
     """Freeze a model and put an adapter on its linear layers in these parts, in float32."""
     freeze(model, ())
     if lora.path is None:
-        model.add_adapter(_settings(model, lora, train))
+        _inject(model, _settings(model, lora, train))
     else:
         _load(model, Path(lora.path).expanduser())
     for parameter in adapter_parameters(model).values():
         parameter.data = parameter.data.float()
+
+
+def _inject(model: PreTrainedModel, settings: Any) -> None:
+    """Put an adapter's layers in, as transformers' add_adapter does.
+
+    That method of transformers 5.24 asks for a peft (0.22) that has not been released.
+    """
+    from peft import inject_adapter_in_model  # slow to import, and only needed with an adapter
+
+    inject_adapter_in_model(settings, model, ADAPTER)
+    model._hf_peft_config_loaded = True  # asked for in transformers' activation checkpointing
 
 
 def _settings(model: PreTrainedModel, lora: Lora, train: Sequence[Part]) -> Any:
@@ -93,7 +110,7 @@ def _load(model: PreTrainedModel, folder: Path) -> None:
     settings: Any = PeftConfig.from_pretrained(str(folder))
     settings.inference_mode = False
     try:
-        model.add_adapter(settings)
+        _inject(model, settings)
         outcome: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS), ADAPTER)
     except (ValueError, RuntimeError) as error:  # peft's for layers and shapes that are not there
         raise BadInput(f"{folder} is an adapter of another model: {_first(error)}") from error
@@ -101,6 +118,18 @@ def _load(model: PreTrainedModel, folder: Path) -> None:
     if absent or outcome.unexpected_keys:
         odd = (absent or outcome.unexpected_keys)[0]
         raise BadInput(f"{folder} is an adapter of another model: {odd} has no match")
+    _check_base(model, folder, settings.base_model_name_or_path)
+
+
+def _check_base(model: PreTrainedModel, folder: Path, base: str | None) -> None:
+    """Refuse a base of the same shapes with other weights, if the adapter knows its own."""
+    with safe_open(folder / WEIGHTS, "pt") as weights:
+        known = (weights.metadata() or {}).get(BASE_DIGEST)
+    if known and known != base_digest(model):
+        raise BadInput(
+            f"{folder} is an adapter of other weights than those of {model.name_or_path}: give its "
+            f"base, {base}, as the policy"
+        )
 
 
 def _first(error: Exception) -> str:

@@ -15,7 +15,7 @@ from transformers import (
 from transformers.utils import logging
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.checkpoints import opening, resolve
+from reasonrft.policy.hub_paths import opening, resolve
 from reasonrft.policy.parts import parts_of
 
 Quantization = Literal["nf4"]

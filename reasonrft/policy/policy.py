@@ -1,31 +1,38 @@
 """The vision-language model as this project sees it.
 
-P prompts, B rows, L prompt tokens, C coordinates of a position, V vocabulary.
+B rows, N completion tokens, L prompt tokens, H hidden width, C coordinates of a position,
+V vocabulary.
 """
 
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
 
 from reasonrft.errors import BadInput
+from reasonrft.policy.adapter_folder import find_start
 from reasonrft.policy.adapters import Lora, attach
-from reasonrft.policy.attention import open_attention
-from reasonrft.policy.batching import Inputs, Side, join
-from reasonrft.policy.checkpoints import resolve
-from reasonrft.policy.encoding import Encoder, Prompt
-from reasonrft.policy.export import save_adapter, save_merged
+from reasonrft.policy.base_digest import base_digest
+from reasonrft.policy.collate import Inputs, Side, collate
+from reasonrft.policy.encoder import Encoder, Prompt
+from reasonrft.policy.hub_paths import resolve
+from reasonrft.policy.image_features import (
+    PIXELS,
+    ImageFeatureCache,
+    ImageFeatures,
+    as_encoder_output,
+    takes_features,
+    without_pixels,
+)
 from reasonrft.policy.loading import load_model
-from reasonrft.policy.logits import scaled_logits
 from reasonrft.policy.parts import Part, freeze, parts_of
-from reasonrft.policy.pictures import Sight, Sights, as_output, takes_features, without_pixels
 from reasonrft.policy.processors import load_processor
-from reasonrft.policy.sharing import sharing_fault
-from reasonrft.policy.tokens import placeholder_ids, stop_ids
+from reasonrft.policy.scoring import scaled_logits, token_log_probs
+from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
+from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 
 
 @final
@@ -46,29 +53,35 @@ class Policy(nn.Module):
         train_parts: Sequence[Part] = ("language",),
         activation_checkpointing: bool = False,
         logit_chunk: int = 1024,
-        picture_memory: int = 512,
+        image_memory: int = 512,
     ) -> None:
         """
         Args:
-            path: Name on the Hugging Face hub, folder, or tiny: the model that ships.
+            path: Name on the Hugging Face hub, folder, or tiny: the model that ships. The folder of
+                an adapter stands for its base and for that adapter, which is trained further.
             adapter: Train LoRA weights instead of the model's own.
             quantize: Hold the language model's weights in 4 bits (QLoRA); needs an adapter.
             dtype: Type of the weights.
             attention: Implementation of attention: sdpa, which computes nothing for a group that a
                 mask would hide, eager, flash_attention_2.
-            min_pixels: Smaller pictures are enlarged to this many pixels.
-            max_pixels: Larger pictures are reduced to this many pixels.
+            min_pixels: Smaller images are enlarged to this many pixels.
+            max_pixels: Larger images are reduced to this many pixels.
             revision: Branch, tag or commit on the hub.
             trust_remote_code: Run code that comes with the weights.
             train_parts: What is trained, or gets adapters: language, projector, tower.
             activation_checkpointing: Compute activations again in the backward pass.
             logit_chunk: Positions whose logits exist at the same time.
-            picture_memory: Megabytes of pictures' features to remember over the whole run, where
-                neither tower nor projector is trained.
+            image_memory: Megabytes of image features to keep over the whole run, where neither
+                tower nor projector is trained.
         """
         super().__init__()
+        start = find_start(path, adapter, revision)
+        path, adapter, revision = start.path, start.adapter, start.revision
         if quantize and adapter is None:
             raise BadInput("quantize needs an adapter: weights in 4 bits cannot be trained")
+        _check_sizes(min_pixels, max_pixels, logit_chunk, image_memory)
+        if not train_parts:
+            raise BadInput("train_parts names no part to train: language, projector and tower are")
         resolve(path)  # before data is drawn for a model that is not there
         self.path, self.adapter, self.quantize, self.dtype = path, adapter, quantize, dtype
         self.attention = attention
@@ -77,9 +90,9 @@ class Policy(nn.Module):
         self.train_parts = tuple(train_parts)
         self.activation_checkpointing = activation_checkpointing
         self.logit_chunk = logit_chunk
-        self.sights = Sights(picture_memory)
-        self._seen_in_rows = 0
-        self._open_attention = False
+        self.image_features = ImageFeatureCache(image_memory)
+        self._encoded_in_rows = 0
+        self._attention_registered = False
         self.model: Any = None
 
     @cached_property
@@ -109,7 +122,7 @@ class Policy(nn.Module):
             self.trust_remote_code,
             self.quantize,
         )
-        self._open_attention = open_attention(self.model)
+        self._attention_registered = register_attention(self.model)
         if self.adapter is None:
             freeze(self.model, self.train_parts)
         else:
@@ -126,38 +139,44 @@ class Policy(nn.Module):
             self.model.get_submodule(parts_of(self.model).tower).eval()
         return self
 
+    @cached_property
+    def base_digest(self) -> str:
+        """A hash of the weights under an adapter, which checkpoints of the adapter keep."""
+        return base_digest(self.model) if self.adapter else ""
+
     @property
     def device(self) -> torch.device:
         return self.model.device
 
     @property
-    def head(self) -> nn.Module:
-        """What turns hidden states into logits."""
+    def head(self) -> Any:
+        """The LM head, from hidden states to logits."""
         return self.model.get_output_embeddings()
 
     @property
-    def counts_in_3d(self) -> bool:
+    def uses_mrope(self) -> bool:
         """Whether positions have three coordinates (multimodal RoPE)."""
         return hasattr(self.model.model, "get_rope_index")
 
     @cached_property
-    def shares_rows(self) -> bool:
-        """Whether completions can share a row with their prompt; says so where they cannot."""
-        if fault := sharing_fault(self.model):
+    def supports_shared_prefix(self) -> bool:
+        """Whether a prompt can be computed once for its completions; warns where it cannot."""
+        if reason := unsupported_reason(self.model):
             warnings.warn(
-                f"{self.path} takes a row for every completion, for {fault}", stacklevel=2
+                f"{self.path} is scored with one row for every completion, because {reason}",
+                stacklevel=2,
             )
             return False
         return True
 
     @property
-    def shares_attention(self) -> bool:
+    def splits_attention(self) -> bool:
         """Whether attention itself can tell prompts from completions, without a mask."""
-        return self.shares_rows and self._open_attention
+        return self.supports_shared_prefix and self._attention_registered
 
     def positions(self, prompt: Prompt) -> Tensor:  # (C, L)
         """The position of each token of a prompt, as the model itself counts."""
-        if not self.counts_in_3d:
+        if not self.uses_mrope:
             return torch.arange(prompt.length)[None]
         wanted = ("input_ids", "mm_token_type_ids", "image_grid_thw")
         given = {name: prompt.inputs[name] for name in wanted if name in prompt.inputs}
@@ -167,22 +186,22 @@ class Policy(nn.Module):
         """Hidden states, without logits."""
         return self.model.model(**inputs)
 
-    def look(self, prompts: Sequence[Prompt]) -> list[Sight | None] | None:
-        """What is seen of each prompt's pictures, if that stays the same while training."""
+    def encode_images(self, prompts: Sequence[Prompt]) -> list[ImageFeatures | None] | None:
+        """The image features of each prompt, if they stay the same while training, else None."""
         counts = [len(prompt.problem.images) for prompt in prompts]
-        if not self._eyes_are_fixed:
-            self._seen_in_rows += sum(counts)
+        if not self.vision_frozen:
+            self._encoded_in_rows += sum(counts)
             return None
         with torch.no_grad():
             return [
-                self.sights.look(self.model, prompt.inputs, count)
+                self.image_features.get(self.model, prompt.inputs, count)
                 for prompt, count in zip(prompts, counts, strict=True)
             ]
 
     @property
-    def pictures_seen(self) -> int:
-        """How many pictures the tower has encoded so far."""
-        return self.sights.encoded + self._seen_in_rows
+    def images_encoded(self) -> int:
+        """How many images the vision tower has encoded so far."""
+        return self.image_features.encoded + self._encoded_in_rows
 
     @cached_property
     def _trained(self) -> set[Part]:
@@ -190,22 +209,28 @@ class Policy(nn.Module):
         return {parts.part_of(n) for n, p in self.model.named_parameters() if p.requires_grad}
 
     @property
-    def _eyes_are_fixed(self) -> bool:
+    def vision_frozen(self) -> bool:
+        """Whether image features stay the same while training, and can be passed to the model."""
         return takes_features(self.model) and self._trained <= {"language"}
 
-    def join(
-        self, rows: Sequence[Inputs], side: Side, sights: Sequence[Sight | None] | None = None
+    def collate(
+        self,
+        rows: Sequence[Inputs],
+        side: Side,
+        features: Sequence[ImageFeatures | None] | None = None,
     ) -> dict[str, Any]:
-        """Rows as one batch on the model's device, with what is seen in the place of pixels."""
+        """Rows as one batch on the model's device, with image features in the place of pixels."""
         tokenizer = self.encoder.tokenizer
         pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        rows = [without_pixels(row) for row in rows] if sights is not None else rows
-        joined: dict[str, Any] = {
-            name: value.to(self.device) for name, value in join(rows, pad, side).items()
+        rows = [without_pixels(row) for row in rows] if features is not None else rows
+        batch: dict[str, Any] = {
+            name: value.to(self.device) for name, value in collate(rows, pad, side).items()
         }
-        if sights is not None and any(sights):
-            joined["mm_encoder_outputs"] = as_output(sights)
-        return joined
+        if PIXELS in batch:
+            batch[PIXELS] = batch[PIXELS].to(self.model.dtype)
+        if features is not None and any(features):
+            batch["mm_encoder_outputs"] = as_encoder_output(features)
+        return batch
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
@@ -217,20 +242,35 @@ class Policy(nn.Module):
     def _placeholders(self) -> list[int]:
         return list(placeholder_ids(self.model, self.processor))
 
-    def banned(self) -> Tensor:  # (V,)
-        """Tokens that stand for pictures, which no completion may hold."""
-        vocabulary = self.model.get_output_embeddings().weight.shape[0]
-        banned = torch.zeros(vocabulary, dtype=torch.bool, device=self.device)
-        banned[self._placeholders] = True
-        return banned
+    def placeholder_mask(self) -> Tensor:  # (V,)
+        """Tokens that stand for images, which no completion may hold."""
+        vocabulary = self.head.weight.shape[0]
+        mask = torch.zeros(vocabulary, dtype=torch.bool, device=self.device)
+        mask[self._placeholders] = True
+        return mask
+
+    def token_log_probs(
+        self, hidden: Tensor, targets: Tensor, temperature: float, as_sampled: bool = True
+    ) -> tuple[Tensor, Tensor]:  # (N,), (N,)
+        """Log-prob of each target after its hidden state (N, H), and the entropy there."""
+        excluded = self.placeholder_mask() if as_sampled else None
+        return token_log_probs(hidden, targets, self.head, temperature, excluded, self.logit_chunk)
 
     def next_log_probs(self, hidden: Tensor, temperature: float) -> Tensor:  # (B, V)
-        """What may come after each of these hidden states (B, H)."""
-        return scaled_logits(self.head(hidden), temperature, self.banned()).log_softmax(-1)
+        """Log-probs of the token after each of these hidden states (B, H)."""
+        mask = self.placeholder_mask()
+        return scaled_logits(self.head(hidden), temperature, mask).log_softmax(-1)
 
-    def save(self, folder: Path) -> None:
-        """Write an adapter for plain peft, or the whole model for plain transformers."""
-        if self.adapter is None:
-            save_merged(self.model, self.processor, folder)
-        else:
-            save_adapter(self.model, folder)
+
+def _check_sizes(
+    min_pixels: int | None, max_pixels: int | None, logit_chunk: int, image_memory: int
+) -> None:
+    for name, pixels in (("min_pixels", min_pixels), ("max_pixels", max_pixels)):
+        if pixels is not None and pixels < 1:
+            raise BadInput(f"the policy's {name} must be at least 1, not {pixels}")
+    if min_pixels and max_pixels and min_pixels > max_pixels:
+        raise BadInput(f"min_pixels {min_pixels:,} must be at most max_pixels {max_pixels:,}")
+    if logit_chunk < 1:
+        raise BadInput(f"the policy's logit_chunk must be at least 1, not {logit_chunk}")
+    if image_memory < 0:
+        raise BadInput(f"the policy's image_memory must be at least 0, not {image_memory}")

@@ -17,7 +17,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processo
 from transformers.utils import is_torchvision_available
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.checkpoints import opening, resolve
+from reasonrft.policy.hub_paths import opening, resolve
 
 
 def load_processor(

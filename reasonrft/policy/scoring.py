@@ -1,40 +1,75 @@
-"""Log-probabilities of given completions.
+"""Scoring: log-probs of given completions, with each prompt computed once for its whole group.
 
-P prompts, G completions per prompt, B rows of S tokens, N completion tokens in all, H hidden width.
+P prompts, G completions per prompt, N completion tokens in all, B rows of S tokens, L tokens of the
+longest prompt, T tokens of the longest completion, C coordinates of a position (3 with multimodal
+RoPE, else 1), H hidden width, V vocabulary, K heads of keys, N query heads of each, D head width.
+
+A group is one span of a row, and groups may share a row:
+
+    tokens     [ p0 p1 p2 | a0 a1 | b0 b1 b2 ]      prompt p, completions a and b
+    positions    0  1  2    3  4    3  4  5         each completion goes on where the prompt ends
+    predictors   p2 -> a0, a0 -> a1, p2 -> b0, ...  only these hidden states meet the LM head
+
+             p0 p1 p2 a0 a1 b0 b1 b2
+    p0..p2    \\\\\\                                causal
+    a0..a1    xxxxxxxx \\\\                         the whole prompt, and their own past
+    b0..b2    xxxxxxxx       \\\\\\                 but not each other
+
+`Layout.mask` is this picture as a mask. `SharedPrefixAttention` computes the same without a mask
+over the row, which would hide most of what it lets be computed: one attention over prompts, one
+over completions, each with its prompt's keys before its own.
+
+`score` with `shared=False` is the plain way, one row for each completion with its prompt. Tests
+hold the two together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from reasonrft.policy.batching import extend
-from reasonrft.policy.blocks import find_blocks
-from reasonrft.policy.layout import (
-    Group,
-    Layout,
-    added_to_scores,
-    dense_predictors,
-    lay_out,
-    pack,
-    row_inputs,
-)
-from reasonrft.policy.logits import token_log_probs
-from reasonrft.policy.policy import Policy
+from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack
+from reasonrft.policy.encoder import Prompt
+
+if TYPE_CHECKING:
+    from reasonrft.policy.policy import Policy
+
+Head = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A prompt and its completions."""
+
+    prompt: Prompt
+    completions: list[Tensor]  # of (T,)
+
+    @property
+    def length(self) -> int:
+        """Tokens of the group in a shared row, where the prompt stands once."""
+        return self.prompt.length + sum(map(len, self.completions))
+
+    @property
+    def begins(self) -> list[int]:
+        """Where each completion begins, from the start of the group."""
+        return list(accumulate(map(len, self.completions[:-1]), initial=self.prompt.length))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a policy thinks of given completions, token after token, group after group."""
+    """What a policy assigns to given completions, token after token, group after group."""
 
     log_probs: Tensor  # (N,)
     entropy: Tensor  # (N,)
 
 
 def score(
-    policy: Policy,
+    policy: "Policy",
     groups: Sequence[Group],
     temperature: float = 1.0,
     shared: bool = True,
@@ -47,64 +82,313 @@ def score(
         policy: The model.
         groups: Prompts with their completions.
         temperature: That of the sampling.
-        shared: Let completions share a row with their prompt, in families where that is exact.
+        shared: Compute a prompt once for its completions, in families where that is exact.
         row_tokens: Put several groups into one row of at most this many tokens.
-        as_sampled: Leave out the tokens that sampling leaves out: those that stand for pictures.
+        as_sampled: Leave out the tokens that sampling leaves out: image placeholders.
     """
-    shared = shared and policy.shares_rows
-    hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)
+    shared = shared and policy.supports_shared_prefix
+    hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)  # (N, H)
     targets = torch.cat([ids for group in groups for ids in group.completions]).to(hidden.device)
-    return Scores(
-        *token_log_probs(
-            hidden,
-            targets,
-            policy.head,
-            temperature,
-            policy.banned() if as_sampled else None,
-            policy.logit_chunk,
-        )
-    )
+    return Scores(*policy.token_log_probs(hidden, targets, temperature, as_sampled))
 
 
-def _dense(policy: Policy, groups: Sequence[Group]) -> Tensor:  # (N, H)
-    """One row for each completion, each with its prompt: the plain way."""
+def _dense(policy: "Policy", groups: Sequence[Group]) -> Tensor:  # (N, H)
+    """One row for each completion, with its prompt: the plain way."""
     rows = [extend(group.prompt.inputs, ids) for group in groups for ids in group.completions]
-    sights = policy.look([group.prompt for group in groups for _ in group.completions])
-    inputs = policy.join(rows, "right", sights)
+    features = policy.encode_images([group.prompt for group in groups for _ in group.completions])
+    inputs = policy.collate(rows, "right", features)
     # Padding on the right comes after all that could see it.
     del inputs["attention_mask"]
     hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
-    places = dense_predictors(groups, hidden.shape[1])
-    return hidden.flatten(0, 1)[places.to(hidden.device)]
+    return hidden.flatten(0, 1)[dense_predictors(groups, hidden.shape[1]).to(hidden.device)]
 
 
-def _shared(policy: Policy, groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
-    """One row for each group, or for several: each prompt stands there once."""
-    split = policy.shares_attention and len({len(group.completions) for group in groups}) == 1
+def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
+    """One row for each group, or for several, in which each prompt stands once."""
+    split = policy.splits_attention and len({len(group.completions) for group in groups}) == 1
     lengths = [group.length for group in groups]
-    # Where attention is split anyway, no group needs a row of its own, nor padding.
+    # With split attention no group needs a row of its own, nor padding.
     rows = pack(lengths, row_tokens or (sum(lengths) if split else 0))
     layout = lay_out(groups, [policy.positions(group.prompt) for group in groups], rows)
-    lines = [row_inputs([groups[item] for item in row]) for row in rows]
-    sights = policy.look([groups[item].prompt for row in rows for item in row])
-    inputs = policy.join(lines, "right", sights)
+    features = policy.encode_images([groups[item].prompt for row in rows for item in row])
+    row_tensors = [row_inputs([groups[item] for item in row]) for row in rows]
+    inputs = policy.collate(row_tensors, "right", features)
+    inputs |= _split_inputs(policy, groups, layout) if split else _mask_inputs(policy, layout)
     positions = layout.positions.to(policy.device)  # (C, B, S)
-    inputs |= _split(policy, groups, layout) if split else _masked(policy, layout)
     inputs["position_ids"] = positions if len(positions) > 1 else positions[0]
     hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
     return hidden.flatten(0, 1)[layout.predictors.to(policy.device)]
 
 
-def _split(policy: Policy, groups: Sequence[Group], layout: Layout) -> dict[str, Any]:
-    """Who sees whom, as blocks."""
-    blocks = find_blocks(groups, layout.starts, layout.completions.shape)
+def _split_inputs(policy: "Policy", groups: Sequence[Group], layout: "Layout") -> dict[str, Any]:
+    attention = plan_attention(groups, layout.starts, layout.completions.shape)
     dtype = policy.model.dtype
-    # Families make no mask where they are given one; whoever looked at this would find no numbers.
-    unseen = torch.full((1, 1, 1, 1), torch.nan, dtype=dtype, device=policy.device)
-    return {"sharing": blocks.to(policy.device, dtype), "attention_mask": unseen}
+    # A family makes no mask where it is given one. NaN shows if anything used this one.
+    unused = torch.full((1, 1, 1, 1), torch.nan, dtype=dtype, device=policy.device)
+    return {"sharing": attention.to(policy.device, dtype), "attention_mask": unused}
 
 
-def _masked(policy: Policy, layout: Layout) -> dict[str, Any]:
-    """Who sees whom, as a mask."""
+def _mask_inputs(policy: "Policy", layout: "Layout") -> dict[str, Any]:
     visible = layout.mask[:, None].to(policy.device)  # (B, 1, S, S)
-    return {"attention_mask": added_to_scores(visible, policy.model.dtype)}
+    return {"attention_mask": additive_mask(visible, policy.model.dtype)}
+
+
+# Where tokens stand.
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows in which each prompt stands once, before its completions."""
+
+    groups: Tensor  # (B, S) the group that a token belongs to, -1 in padding
+    completions: Tensor  # (B, S) the completion within it, -1 in prompts and padding
+    positions: Tensor  # (C, B, S)
+    predictors: Tensor  # (N,) in the flattened rows: where each completion token is predicted
+    starts: list[int]
+    """Where each group begins in the flattened rows."""
+
+    @property
+    def mask(self) -> Tensor:  # (B, S, S) bool
+        """Whether a token sees another: those before it in its own prompt and own completion."""
+        part = self.completions
+        earlier = torch.ones(part.shape[1], part.shape[1], dtype=torch.bool).tril()
+        group = self.groups[:, :, None]
+        same_group = (group == self.groups[:, None, :]) & (group >= 0)
+        visible = (part[:, :, None] == part[:, None, :]) | (part < 0)[:, None, :]
+        # Rows of the mask that are all False give NaN on some backends: padding sees itself.
+        itself = torch.eye(part.shape[1], dtype=torch.bool)
+        return (earlier & same_group & visible) | itself
+
+
+def pack(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Which items share a row of at most this many tokens; an item longer than that is alone."""
+    rows: list[list[int]] = []
+    room: list[int] = []
+    for item in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        row = next((at for at, left in enumerate(room) if left >= lengths[item]), len(rows))
+        if row == len(rows):
+            rows.append([])
+            room.append(budget)
+        rows[row].append(item)
+        room[row] -= lengths[item]
+    return rows
+
+
+def lay_out(
+    groups: Sequence[Group], positions: Sequence[Tensor], rows: Sequence[Sequence[int]]
+) -> Layout:
+    """The shared layout of groups, given the positions (C, L) of each prompt's own tokens."""
+    width = max(sum(groups[item].length for item in row) for row in rows)
+    group_of = torch.full((len(rows), width), -1)
+    completion_of = torch.full((len(rows), width), -1)
+    position_of = torch.zeros(positions[0].shape[0], len(rows), width, dtype=torch.long)
+    starts = [0] * len(groups)
+    for at, row in enumerate(rows):
+        column = 0
+        for item in row:
+            starts[item] = at * width + column
+            group, end = groups[item], column + groups[item].length
+            group_of[at, column:end] = item
+            completion_of[at, column:end] = _completion_numbers(group)
+            position_of[:, at, column:end] = _positions(group, positions[item])
+            column = end
+    return Layout(group_of, completion_of, position_of, _predictors(groups, starts), starts)
+
+
+def additive_mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask of what is visible, in the form that is added to attention logits of this type."""
+    zeros = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    return zeros.masked_fill(~visible, torch.finfo(dtype).min)
+
+
+def row_inputs(groups: Sequence[Group]) -> dict[str, Tensor]:
+    """The model's inputs for one row: every prompt followed by its completions."""
+    spans = [extend(group.prompt.inputs, torch.cat(group.completions)) for group in groups]
+    names = dict.fromkeys(name for span in spans for name in span)
+    row_per_prompt = any(name in names for name in ROW_PER_PROMPT)
+    row = {}
+    for name in names:
+        columns = [span[name] for span in spans if name in span]
+        along_tokens = row_per_prompt or name in TEXT_KEYS
+        row[name] = torch.cat(columns, dim=1) if along_tokens else stack(columns)
+    return row
+
+
+def _completion_numbers(group: Group) -> Tensor:
+    spans = [torch.full((group.prompt.length,), -1)]
+    spans += [torch.full((len(ids),), at) for at, ids in enumerate(group.completions)]
+    return torch.cat(spans)
+
+
+def _positions(group: Group, prompt: Tensor) -> Tensor:
+    """Every completion goes on from the greatest position of the prompt, not from its length."""
+    origin = prompt.max() + 1
+    spans = [prompt]
+    for ids in group.completions:
+        spans.append((origin + torch.arange(len(ids))).expand(prompt.shape[0], -1))
+    return torch.cat(spans, dim=1)
+
+
+def _predictors(groups: Sequence[Group], starts: Sequence[int]) -> Tensor:
+    """The first token of every completion is predicted where its prompt ends."""
+    places = []
+    for group, start in zip(groups, starts, strict=True):
+        prompt_end = start + group.prompt.length - 1
+        for begin, ids in zip(group.begins, group.completions, strict=True):
+            first = start + begin
+            places.append(torch.tensor([prompt_end, *range(first, first + len(ids) - 1)]))
+    return torch.cat(places).long()
+
+
+def dense_predictors(groups: Sequence[Group], width: int) -> Tensor:  # (N,)
+    """The same for one row per completion, each with its prompt, padded on the right."""
+    places, row = [], 0
+    for group in groups:
+        for ids in group.completions:
+            start = row * width + group.prompt.length - 1
+            places.append(torch.arange(start, start + len(ids)))
+            row += 1
+    return torch.cat(places)
+
+
+# Attention without a mask over the row.
+
+
+@dataclass(frozen=True)
+class SharedPrefixAttention:
+    """Where prompts and completions stand in the flattened rows, and how they attend."""
+
+    shape: tuple[int, int]  # B, S
+    prompts: Tensor  # (P, L) places of prompt tokens
+    completions: Tensor  # (P x G, T) places of completion tokens
+    mask: Tensor  # (P x G, 1, T, L + T) what completions see of their prompt and of themselves
+    back: Tensor  # (B x S,) where each token of the rows stands in [prompts, completions]
+
+    def attend(
+        self,
+        module: Any,
+        query: Tensor,  # (B, K x N, S, D)
+        key: Tensor,  # (B, K, S, D)
+        value: Tensor,
+        scaling: float,
+        dropout: float,
+    ) -> Tensor:  # (B, S, K x N, D)
+        """Prompts attend to themselves; completions to their prompt and to themselves."""
+        options: dict[str, Any] = {"scaling": scaling, "dropout": dropout}
+        queries, keys, values = (_pick(states, self.prompts) for states in (query, key, value))
+        # Padding on the right comes after all that could see it.
+        of_prompts, _ = sdpa_attention_forward(
+            module, queries, keys, values, None, is_causal=True, **options
+        )
+        queries, own_keys, own_values = (
+            _pick(states, self.completions) for states in (query, key, value)
+        )
+        keys, values = _prepend(keys, own_keys), _prepend(values, own_values)
+        of_completions, _ = sdpa_attention_forward(
+            module, queries, keys, values, self.mask, **options
+        )
+        output = torch.cat([of_prompts.flatten(0, 1), of_completions.flatten(0, 1)])
+        return output.index_select(0, self.back).unflatten(0, self.shape)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "SharedPrefixAttention":
+        """The same on a device, with a mask that is added to attention logits of this type."""
+        mask = additive_mask(self.mask, dtype)
+        tensors = (self.prompts, self.completions, mask, self.back)
+        return SharedPrefixAttention(self.shape, *(tensor.to(device) for tensor in tensors))
+
+
+def plan_attention(
+    groups: Sequence[Group], starts: Sequence[int], shape: Sequence[int]
+) -> SharedPrefixAttention:
+    """The attention of groups of equal size that start at these places of rows of this shape."""
+    prompts, in_prompt = _places(starts, [group.prompt.length for group in groups])
+    completions, in_completion = _places(
+        [start + at for start, group in zip(starts, groups, strict=True) for at in group.begins],
+        [len(ids) for group in groups for ids in group.completions],
+    )
+    rows, size = (shape[0], shape[1]), len(groups[0].completions)
+    return SharedPrefixAttention(
+        rows,
+        prompts,
+        completions,
+        _completion_mask(in_prompt.repeat_interleave(size, dim=0), completions.shape[1]),
+        _way_back(rows, [(prompts, in_prompt), (completions, in_completion)]),
+    )
+
+
+def _places(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Where the tokens of spans stand, the last one repeated, and which of them are real."""
+    start, length = torch.tensor(starts)[:, None], torch.tensor(lengths)[:, None]
+    steps = torch.arange(max(lengths))
+    return start + steps.minimum(length - 1), steps < length
+
+
+def _completion_mask(in_prompt: Tensor, width: int) -> Tensor:
+    """All of the prompt (P x G, L), and the earlier tokens of a completion this long."""
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    to_prompt = in_prompt[:, None, None].expand(-1, 1, width, -1)
+    return torch.cat([to_prompt, causal.expand(len(in_prompt), 1, -1, -1)], -1)
+
+
+def _way_back(shape: tuple[int, int], spans: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """From [prompts, completions] back to rows; padding takes whatever comes first."""
+    places, real = (torch.cat([span[at].flatten() for span in spans]) for at in range(2))
+    back = torch.zeros(shape[0] * shape[1], dtype=torch.long)
+    back[places[real]] = torch.arange(len(places))[real]
+    return back
+
+
+def _pick(states: Tensor, places: Tensor) -> Tensor:
+    """The states (B, K, S, D) at these places (X, Y), as (X, K, Y, D)."""
+    flat = states.transpose(1, 2).flatten(0, 1)  # (B x S, K, D)
+    return flat.index_select(0, places.flatten()).unflatten(0, places.shape).transpose(1, 2)
+
+
+def _prepend(shared: Tensor, own: Tensor) -> Tensor:
+    """The states of prompts (P, K, L, D) before those of each completion (P x G, K, T, D)."""
+    # Expanded, not indexed: the gradients of completions are then added up in one order.
+    size = len(own) // len(shared)
+    return torch.cat([shared[:, None].expand(-1, size, -1, -1, -1).flatten(0, 1), own], 2)
+
+
+# From hidden states to log-probs.
+
+
+def token_log_probs(
+    hidden: Tensor,  # (N, H)
+    targets: Tensor,  # (N,)
+    head: Head,
+    temperature: float = 1.0,
+    excluded: Tensor | None = None,  # (V,) bool
+    chunk: int = 1024,
+) -> tuple[Tensor, Tensor]:  # (N,), (N,)
+    """Log-prob of each target and the entropy at its place, in float32.
+
+    Logits exist for one chunk of positions at a time, in the backward pass too.
+    """
+    chunks = [
+        _score_chunk(states, wanted, head, temperature, excluded)
+        if not torch.is_grad_enabled()
+        else checkpoint(
+            _score_chunk, states, wanted, head, temperature, excluded, use_reentrant=False
+        )
+        for states, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True)
+    ]
+    return torch.cat([logp for logp, _ in chunks]), torch.cat([entropy for _, entropy in chunks])
+
+
+def _score_chunk(
+    hidden: Tensor, targets: Tensor, head: Head, temperature: float, excluded: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    log_probs = scaled_logits(head(hidden), temperature, excluded).log_softmax(-1)  # (N, V)
+    chosen = log_probs.gather(-1, targets[:, None]).squeeze(-1)
+    with torch.no_grad():
+        # An excluded token has probability 0 and log-prob -inf, whose product is not a number.
+        entropy = -(log_probs.exp() * log_probs.clamp_min(torch.finfo(torch.float32).min)).sum(-1)
+    return chosen, entropy
+
+
+def scaled_logits(logits: Tensor, temperature: float, excluded: Tensor | None) -> Tensor:
+    """Logits as sampling and scoring alike use them: float32, by temperature, none excluded."""
+    logits = logits.float() / temperature
+    return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)

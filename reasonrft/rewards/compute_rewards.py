@@ -45,8 +45,8 @@ def compute_rewards(
     rewards: Mapping[str, Reward],
     rollout: RewardedRollout,
     step: int = 0,
-    time_limit: float = 120.0,
     stopped: Callable[[], bool] = lambda: False,
+    time_limit: float = 120.0,
 ) -> dict[str, Tensor]:  # each (P, G)
     """Each reward's values, unweighted.
 
@@ -54,8 +54,8 @@ def compute_rewards(
         rewards: Rewards by the names under which they are logged.
         rollout: Completions with their lengths and problems.
         step: Training step, for rewards that start late.
-        time_limit: Seconds that each reward may take.
         stopped: Asked while waiting; True ends the wait with `Stopped`.
+        time_limit: Seconds that each reward may take.
     """
     completions = [
         [Completion(text, tokens) for text, tokens in zip(texts, lengths, strict=True)]

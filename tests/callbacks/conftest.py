@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.callbacks.running import Scripted, run, watching
+from reasonrft.modules import GRPOModule
+from tests.callbacks.short_run import run, watching
 
 
 class Finished(NamedTuple):
     home: Path
     policy: Path
     """Where the policy came from."""
-    module: Scripted
+    module: GRPOModule
     at_the_start: str
     """What summary.json held when the run was interrupted."""
 

@@ -9,7 +9,8 @@ from lightning.pytorch.plugins import MixedPrecision
 
 from reasonrft.errors import BadInput
 from reasonrft.modules import GRPOModule
-from reasonrft.policy import Lora, Policy, Sampling
+from reasonrft.policy import Lora, Policy
+from reasonrft.rollout import Sampling
 from tests.datamodules.reading import quiet
 from tests.modules.fitting import Capitals, data, difference, weights
 
@@ -45,7 +46,7 @@ def module(folder: Path, **policy: Any) -> GRPOModule:
 def fit(one: GRPOModule, **options: Any) -> list[dict[str, float]]:
     """Metrics of two steps."""
     metrics = []
-    one.on_train_batch_end = lambda *_: metrics.append(dict(one.record.metrics))
+    one.on_train_batch_end = lambda *_: metrics.append(dict(one.step_record.metrics))
     quiet(max_steps=2, max_epochs=-1, **options).fit(one, data(batch_size=8))
     return metrics
 
@@ -58,17 +59,25 @@ def test_steps_in_bfloat16_are_on_policy_and_learn(precision, policy, folder):
     first, second = fit(one, precision=precision)
     for metrics in (first, second):
         assert all(torch.tensor(value).isfinite() for value in metrics.values())
-        assert 1e-4 < metrics["train/sampling_difference"] < ROUNDING
+        assert 1e-4 < metrics["train/rollout_logprob_diff"] < ROUNDING
         assert metrics["train/clip_fraction"] == 0
     # The reference has weights of its own, and no cast of the policy's is kept for it.
     assert abs(first["train/kl"]) < 1e-6 and second["train/kl"] > 1e-4
     assert difference(before, weights(one)) > 1e-4
-    assert one.policy.shares_rows
+    assert one.policy.supports_shared_prefix
+
+
+@pytest.mark.parametrize(
+    "policy", [{}, {"train_parts": ("language", "tower")}, {"adapter": Lora(rank=2)}]
+)
+def test_towers_that_convolve_take_pixels_in_bfloat16(policy, family_folder):
+    one = module(family_folder("fast-vlm"), dtype="bfloat16", **policy)
+    assert all(torch.tensor(list(m.values())).isfinite().all() for m in fit(one))
 
 
 def test_steps_in_float32_sample_from_what_is_scored(folder):
     for metrics in fit(module(folder), precision="32-true"):
-        assert metrics["train/sampling_difference_max"] < 1e-4
+        assert metrics["train/rollout_logprob_diff_max"] < 1e-4
 
 
 def test_scaled_gradients_are_refused(folder):

@@ -8,9 +8,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.errors import BadInput
 from reasonrft.modules import SFTModule, WarmupCosine, WarmupLinear
-from reasonrft.modules.base import decayed_or_not
+from reasonrft.modules.base import weight_decay_groups
 from reasonrft.policy import Lora, Policy
 from tests.modules.fitting import PROBLEMS, Losses, data, difference, fit, module, weights
+from tests.policy.test_base_digest import moved
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -139,6 +140,16 @@ def test_checkpoints_hold_what_is_trained_and_nothing_else(folder, tmp_path):
         fit(module(folder), {}, str(path))
 
 
+def test_an_adapters_checkpoint_is_refused_on_another_base_of_the_same_shapes(folder, tmp_path):
+    path, other = tmp_path / "own.ckpt", moved(folder, tmp_path / "other")
+    options = {"adapter": Lora(rank=2), "quantize": "nf4"}
+    fit(module(folder, **options), {}, max_epochs=1).save_checkpoint(path)
+    with pytest.raises(BadInput, match=r"an adapter of other weights than those of .*other: give"):
+        fit(module(other, adapter=Lora(rank=2)), {}, str(path))
+    # In 4 bits or not, it is the same base.
+    fit(module(folder, adapter=Lora(rank=2)), {}, str(path), max_epochs=1)
+
+
 def test_a_family_that_cannot_be_packed_says_so(family_folder, recwarn):
     one = module(family_folder("gemma3"), row_tokens=400)
     one.configure_model()
@@ -181,7 +192,7 @@ def test_bf16_mixed_precision_learns_nearly_the_same(folder, row_tokens):
 def test_norms_and_biases_do_not_decay(folder):
     one = module(folder)
     one.configure_model()
-    decayed, rest = decayed_or_not(one.policy)
+    decayed, rest = weight_decay_groups(one.policy)
     assert all(value.ndim > 1 and value.requires_grad for value in decayed["params"])
     assert all(value.ndim == 1 for value in rest["params"]) and rest["weight_decay"] == 0
     trained = [value for value in one.policy.parameters() if value.requires_grad]

@@ -4,8 +4,9 @@ import io
 
 from PIL import Image
 
-from reasonrft.policy import Group, Policy, PromptBatch, Rollout
+from reasonrft.policy import Group, Policy, PromptBatch
 from reasonrft.problems import Problem
+from reasonrft.rollout import LocalEngine, Rollout, Sampling
 
 
 def picture(color: tuple[int, int, int], size: tuple[int, int] = (56, 42)) -> bytes:
@@ -31,3 +32,17 @@ def groups_of(batch: PromptBatch, rollout: Rollout) -> list[Group]:
         Group(prompt, [completion.ids for completion in group])
         for prompt, group in zip(batch.prompts, rollout.completions, strict=True)
     ]
+
+
+def generate(
+    policy: Policy,
+    batch: PromptBatch,
+    group_size: int,
+    sampling: Sampling,
+    seed: int = 0,
+    step: int = 0,
+) -> Rollout:
+    """A rollout of the local engine."""
+    engine = LocalEngine()
+    engine.sync(policy, step)
+    return engine.generate(batch, group_size, sampling, seed, step)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora, adapter_parameters, attach
-from reasonrft.policy.export import save_adapter
+from reasonrft.policy.export_model import save_adapter
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import PARTS, parts_of
 from reasonrft.policy.processors import load_processor
@@ -96,9 +97,22 @@ def test_names_of_layers_that_do_not_exist(family_folder):
         attach(model, Lora(targets=["wq"]))
 
 
-@pytest.mark.parametrize("options", [{"rank": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rank": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": math.nan},
+        {"alpha": 0},
+        {"alpha": -1},
+        {"alpha": math.inf},
+        {"alpha": math.nan},
+    ],
+)
 def test_sizes_that_make_no_adapter(options):
-    with pytest.raises(BadInput, match=r"adapter's (rank|dropout) must be"):
+    (name,) = options
+    with pytest.raises(BadInput, match=f"adapter's {name} must be"):
         Lora(**options)
 
 

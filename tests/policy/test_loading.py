@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.checkpoints import resolve
+from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.processors import load_processor
 from tests.policy.families import FAMILIES, ask, noise

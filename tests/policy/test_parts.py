@@ -6,7 +6,7 @@ from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import PARTS, freeze, linear_layers, parts_of
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.processors import load_processor
-from reasonrft.policy.tokens import placeholder_ids, stop_ids
+from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 from tests.policy.families import FAMILIES, ask, noise
 
 

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from reasonrft.policy import Group, Policy, Sampling, roll_out, score
-from reasonrft.policy.sharing import sharing_fault
+from reasonrft.policy import Group, Policy, score
+from reasonrft.policy.shared_prefix import unsupported_reason
+from reasonrft.rollout import Sampling
 from tests.policy.families import FAMILIES
-from tests.policy.problems import groups_of, ragged
+from tests.policy.problems import generate, groups_of, ragged
 
 SHARING = [name for name in FAMILIES if name not in ("gemma3", "mllama")]
 
@@ -13,7 +14,7 @@ def load(folder, **options) -> tuple[Policy, list[Group]]:
     policy = Policy(str(folder), train_parts=("language", "projector", "tower"), **options)
     policy.load()
     batch = ragged(policy)
-    rollout = roll_out(policy, batch, 3, Sampling(max_tokens=7))
+    rollout = generate(policy, batch, 3, Sampling(max_tokens=7))
     groups = groups_of(batch, rollout)
     # Ragged completions too.
     groups[0].completions[1] = groups[0].completions[1][:3]
@@ -52,7 +53,7 @@ def test_shared_rows_equal_plain_ones(family, way, checkpointing, family_folder)
     policy, groups = load(
         family_folder(family), attention=attention, activation_checkpointing=checkpointing
     )
-    assert policy.shares_attention == way.startswith("blocks")
+    assert policy.splits_attention == way.startswith("blocks")
     plain, plain_gradients = gradients(policy, groups, shared=False)
     shared, shared_gradients = gradients(policy, groups, shared=True, row_tokens=row_tokens)
     torch.testing.assert_close(shared, plain, atol=1e-5, rtol=0)
@@ -75,7 +76,7 @@ def test_groups_of_different_sizes_share_rows_behind_a_mask(family_folder):
 def test_families_that_cannot_share_are_told_apart(family, family_folder):
     policy = Policy(str(family_folder(family)))
     policy.load()
-    assert (sharing_fault(policy.model) is None) == (family in SHARING)
+    assert (unsupported_reason(policy.model) is None) == (family in SHARING)
 
 
 def test_a_family_that_cannot_share_says_so_and_takes_plain_rows(family_folder):

@@ -1,0 +1,54 @@
+"""What the ranks of a run tell each other; every function here is called by all ranks.
+
+Each rank has prompts of its own, and not always the same number of them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+from reasonrft.errors import BadInput
+
+T = TypeVar("T")
+
+
+def all_gather(value: T) -> list[T]:
+    """The values of all ranks, in order of rank; tensors lie on the CPU."""
+    if not distributed.is_initialized():
+        return [value]
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def over_all_ranks(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
+    """This rank's rows of the result that a function has for the rows of all ranks."""
+    if not distributed.is_initialized():
+        return function(*rows)
+    rows_by_rank = all_gather(rows)
+    result = function(*map(torch.cat, zip(*rows_by_rank, strict=True)))
+    return result.split([len(first) for first, *_ in rows_by_rank])[distributed.get_rank()]
+
+
+@contextmanager
+def raise_on_all_ranks() -> Iterator[None]:
+    """An exception on one rank is raised on all, which would otherwise wait for it forever."""
+    fault = None
+    try:
+        yield
+    except Exception as error:  # rewards are anybody's code, and raise anything
+        fault = error
+    messages = all_gather(fault and _message(fault))
+    if fault is not None:
+        raise fault
+    for message in filter(None, messages):
+        raise BadInput(message)
+
+
+def _message(fault: Exception) -> str:
+    if isinstance(fault, BadInput):
+        return str(fault)
+    return f"another process was stopped by {fault!r}"

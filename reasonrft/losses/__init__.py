@@ -1,0 +1,27 @@
+"""Advantages, and one small class for each policy loss."""
+
+from reasonrft.losses.advantages import Scale, group_advantages
+from reasonrft.losses.base import LossInputs, LossOutput, PolicyLoss, kl_estimate
+from reasonrft.losses.policy_losses import (
+    BNPOLoss,
+    CISPOLoss,
+    DAPOLoss,
+    DrGRPOLoss,
+    GRPOLoss,
+    GSPOLoss,
+)
+
+__all__ = [
+    "BNPOLoss",
+    "CISPOLoss",
+    "DAPOLoss",
+    "DrGRPOLoss",
+    "GRPOLoss",
+    "GSPOLoss",
+    "LossInputs",
+    "LossOutput",
+    "PolicyLoss",
+    "Scale",
+    "group_advantages",
+    "kl_estimate",
+]

@@ -1,0 +1,168 @@
+"""Problems as a model reads them: one encoder for fine-tuning, rollout, scoring and evaluation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reasonrft.conversation import Message, conversation, says
+from reasonrft.errors import BadInput
+from reasonrft.images import ImageFault, open_image, picture_size
+from reasonrft.policy.literal_text import MARK, LiteralText
+from reasonrft.problems import Problem
+
+T = TypeVar("T")
+
+_MARK = "RESPONSE-STANDS-HERE"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A problem as asked: what the model takes, for this prompt alone."""
+
+    problem: Problem
+    text: str
+    inputs: dict[str, Tensor]
+
+    @property
+    def ids(self) -> Tensor:  # (L,)
+        return self.inputs["input_ids"][0]
+
+    @property
+    def length(self) -> int:
+        return self.inputs["input_ids"].shape[1]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt and the assistant's turn that is to be learned from."""
+
+    prompt: Prompt
+    response: Tensor  # (T,)
+
+    @property
+    def length(self) -> int:
+        return self.prompt.length + len(self.response)
+
+
+@dataclass(frozen=True)
+class PromptBatch:
+    """Prompts that are answered together."""
+
+    prompts: list[Prompt]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [prompt.problem for prompt in self.prompts]
+
+    @property
+    def texts(self) -> list[str]:
+        return [prompt.text for prompt in self.prompts]
+
+    def select(self, rows: Sequence[int]) -> "PromptBatch":
+        return PromptBatch([self.prompts[row] for row in rows])
+
+
+class Encoder:
+    """Turns problems into ids and pixels with a model's own processor and chat template."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self._literal = LiteralText(processor)
+        self.end_of_turn = self._read_end_of_turn()
+        self._by_size: dict[tuple[tuple[int, int], bool], int] = {}
+
+    def prompt(self, problem: Problem, text: str) -> Prompt:
+        """Encode one problem, asked in these words."""
+        pictures = [_named(problem, open_image, source) for source in problem.images]
+        return Prompt(problem, text, self._process(self._write(problem, text), pictures))
+
+    def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> PromptBatch:
+        pairs = zip(problems, texts, strict=True)
+        return PromptBatch([self.prompt(problem, text) for problem, text in pairs])
+
+    def example(self, problem: Problem, text: str, response: str) -> Example:
+        return Example(self.prompt(problem, text), self.response_ids(response))
+
+    def response_ids(self, response: str) -> Tensor:  # (T,)
+        """The assistant's turn with its end, as a rollout would return it."""
+        ids = self._written_ids(self._literal.escape(response))
+        return torch.tensor([*ids, *self.end_of_turn])
+
+    def length(self, problem: Problem, text: str, response: str | None = None) -> int:
+        """Tokens of prompt and response, from the pictures' sizes and without their pixels."""
+        written = self._written_ids(self._write(problem, text))
+        extra = 0 if response is None else len(self.response_ids(response))
+        sizes = [_named(problem, picture_size, source) for source in problem.images]
+        several = len(sizes) > 1
+        return len(written) + sum(self._picture_tokens(size, several) for size in sizes) + extra
+
+    def _picture_tokens(self, size: tuple[int, int], several: bool) -> int:
+        """How much longer a picture makes a prompt than its placeholder, alone or among others."""
+        if (size, several) not in self._by_size:
+            count = 2 if several else 1  # LLaVA-OneVision cuts an only picture into tiles
+            content = [{"type": "image"}] * count + [{"type": "text", "text": "?"}]
+            written = self._render([{"role": "user", "content": content}], True)
+            long = self._process(written, [Image.new("RGB", size)] * count)["input_ids"]
+            added = long.shape[1] - len(self._written_ids(written))
+            self._by_size[size, several] = added // count
+        return self._by_size[size, several]
+
+    def _process(self, written: str, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:
+        escaped = MARK in written
+        processor = self._literal.processor if escaped else self.processor
+        inputs = dict(
+            processor(
+                text=[written],
+                images=[list(pictures)] if pictures else None,
+                return_tensors="pt",
+                add_special_tokens=False,
+            )
+        )
+        return self._literal.without_marks(inputs) if escaped else inputs
+
+    def _written_ids(self, written: str) -> list[int]:
+        if MARK in written:
+            return self._literal.ids(written)
+        return self.tokenizer(written, add_special_tokens=False)["input_ids"]
+
+    def decode(self, ids: Tensor) -> str:
+        """The text of tokens; special ones are spelled out, for rewards to see."""
+        return self.tokenizer.decode(ids.tolist(), skip_special_tokens=False)
+
+    def _write(self, problem: Problem, text: str) -> str:
+        """The conversation up to where the assistant begins."""
+        messages = [self._literal.escape_message(turn) for turn in conversation(problem, text)]
+        return self._render(messages, add_generation_prompt=True)
+
+    def _render(self, messages: list[Message], add_generation_prompt: bool) -> str:
+        return self.processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+
+    def _read_end_of_turn(self) -> list[int]:
+        """What the template writes after an answer, through its first special token."""
+        turns = [says("user", "?"), says("assistant", _MARK)]
+        written = self._render(turns, add_generation_prompt=False)
+        _, _, tail = written.rpartition(_MARK)
+        ids = self._written_ids(tail)
+        for place, token in enumerate(ids):
+            if token in self.tokenizer.all_special_ids:
+                return ids[: place + 1]
+        return [self.tokenizer.eos_token_id]
+
+
+def _named(problem: Problem, look: Callable[[Path | bytes], T], source: Path | bytes) -> T:
+    """Look at a picture, and say whose it is if that fails."""
+    try:
+        return look(source)
+    except ImageFault as fault:
+        raise BadInput(f"problem {problem.id!r}: {fault}") from fault

@@ -1,0 +1,7 @@
+"""Rollouts: completions sampled by an engine, with their log-probs."""
+
+from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
+from reasonrft.rollout.local import LocalEngine
+from reasonrft.rollout.sampling import Sampling
+
+__all__ = ["Completion", "LocalEngine", "Rollout", "RolloutEngine", "Sampling"]

@@ -1,0 +1,98 @@
+"""What a rollout engine is, and what it returns.
+
+P prompts, G completions per prompt, T completion tokens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from reasonrft.policy.encoder import PromptBatch
+from reasonrft.policy.policy import Policy
+from reasonrft.problems import Problem
+from reasonrft.rollout.sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled answer: its tokens with the end of turn, and the log-prob of each as sampled."""
+
+    ids: Tensor  # (T,)
+    log_probs: Tensor  # (T,)
+    stopped: bool
+    """Whether it ended by itself, instead of at the limit of tokens."""
+
+    @property
+    def content(self) -> Tensor:
+        """Its tokens without the end of turn."""
+        return self.ids[:-1] if self.stopped else self.ids
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """G completions of each of P prompts."""
+
+    batch: PromptBatch
+    completions: Sequence[Sequence[Completion]]
+    texts: Sequence[Sequence[str]]
+    policy_version: int
+    """The version of the policy that sampled."""
+    work: Mapping[str, float] = field(default_factory=dict)
+    """What the engine did, under names of its own; logged as perf/NAME."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return self.batch.problems
+
+    @property
+    def lengths(self) -> Tensor:  # (P, G)
+        """Tokens of each completion, its end of turn included."""
+        return torch.tensor([[len(c.ids) for c in group] for group in self.completions])
+
+    @property
+    def stopped(self) -> Tensor:  # (P, G) bool
+        """Which completions ended by themselves."""
+        return torch.tensor([[c.stopped for c in group] for group in self.completions])
+
+    def with_groups(self, rows: Sequence[int], other: "Rollout") -> "Rollout":
+        """This rollout with the groups of another in these rows."""
+        completions, texts = list(self.completions), list(self.texts)
+        for row, group, group_texts in zip(rows, other.completions, other.texts, strict=True):
+            completions[row], texts[row] = group, group_texts
+        work = {name: self.work.get(name, 0) + value for name, value in other.work.items()}
+        return Rollout(self.batch, completions, texts, self.policy_version, {**self.work, **work})
+
+
+class RolloutEngine:
+    """Samples completions; subclass it, override `sync` and `generate`, name it by class_path."""
+
+    is_scorer: ClassVar[bool] = False
+    """Whether its log-probs are those of the scorer, so that the loss needs no importance weights.
+
+    That holds for the local engine. Leave it False for any other.
+    """
+
+    def sync(self, policy: Policy, version: int) -> None:
+        """Take over the policy's weights of now, which are version `version`; called by all ranks.
+
+        Called before every `generate`. An engine that holds the weights already returns at once.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define sync")
+
+    def generate(
+        self,
+        batch: PromptBatch,
+        group_size: int,
+        sampling: Sampling,
+        seed: int | str = 0,
+        step: int = 0,
+    ) -> Rollout:
+        """Sample a group of completions of each prompt.
+
+        An engine that can repeats the same completions for the same seed, step, problem and number
+        within the group, whatever else is in the batch.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define generate")

@@ -1,0 +1,199 @@
+"""Trainings that must come to the same on one process and on two.
+
+As a program it runs all of them on two: `python -m tests.distributed.two_ranks POLICY HOME`.
+"""
+
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed, multiprocessing
+
+from reasonrft.datamodules import CountingDataModule
+from reasonrft.datamodules.batching import shuffled
+from reasonrft.losses import BNPOLoss, CISPOLoss, DAPOLoss, DrGRPOLoss, GRPOLoss, GSPOLoss
+from reasonrft.modules import GRPOModule, SFTModule
+from reasonrft.policy import Policy
+from reasonrft.problems import Problem
+from reasonrft.rewards import Reward
+from reasonrft.rollout import Sampling
+from tests.datamodules.reading import MadeUp, quiet
+from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
+
+SEVEN = PROBLEMS[:7]
+ROWS = 4
+"""Problems in a batch of one of two processes: one gets four, the other three."""
+
+
+def share(step: int, rank: int) -> set[str]:
+    """Which problems one of two processes reads in a step, which is an epoch."""
+    batch = shuffled(len(SEVEN), ROWS, random.Random(f"0/{step}"))[rank]
+    return {SEVEN[item].id for item in batch}
+
+
+class OneSided(Reward):
+    """Tells completions apart on the first rank alone in even steps, on the second in odd ones."""
+
+    def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+        if problem.id not in share(step, rank=step % 2):
+            return [0.5] * len(completions)
+        return [sum(map(ord, text)) % 7 / 7 for text in completions]
+
+
+class Coarse(Reward):
+    """Equal for most small groups."""
+
+    def reward(self, completion: str, problem: Problem) -> float:
+        return float(len(completion) > 1)
+
+
+class Raising(Reward):
+    def reward(self, completion: str, problem: Problem) -> float:
+        if problem.id in share(0, rank=1):
+            raise ValueError("no such unit")
+        return 0.5
+
+
+class Overflowing(Reward):
+    """Finite numbers, but not with a large weight."""
+
+    def reward(self, completion: str, problem: Problem) -> float:
+        return 1e38 if problem.id == min(share(0, rank=1)) else 0.5
+
+
+def module(folder: Path, rewards: dict[str, Reward] | None = None, **options: Any) -> GRPOModule:
+    settings = {"group_size": 3, "sampling": Sampling(max_tokens=6), "max_grad_norm": 1e9}
+    policy = Policy(str(folder), train_parts=options.pop("parts", ("language",)))
+    policy.stop_ids = frozenset(range(0, 256, 4))  # so that lengths differ, and some are cut
+    return GRPOModule(
+        policy,
+        rewards or {"one_sided": OneSided(), "capitals": Capitals(weight=0.0)},
+        optimizer=lambda params: torch.optim.SGD(params, 0.5),
+        **{**settings, "micro_batch_tokens": 1, **options},
+    )
+
+
+REINFORCED: dict[str, dict[str, Any]] = {
+    f"{loss.__name__}-{scale}-{beta}": {"loss": loss(), "scale": scale, "beta": beta}
+    for loss in (GRPOLoss, DAPOLoss, DrGRPOLoss)
+    for scale in ("group", "batch")
+    for beta in (0.0, 0.04)
+} | {
+    "bnpo": {"loss": BNPOLoss(), "beta": 0.04, "micro_batch_tokens": 1000, "max_grad_norm": 0.1},
+    "gspo": {"loss": GSPOLoss(), "updates": 2},
+    "cispo": {"loss": CISPOLoss(), "scale": "none", "count_truncated": False},
+    "tower": {"parts": ("language", "projector", "tower")},
+    "careless": {"careless": 1},
+    "resampled": {
+        "loss": DAPOLoss(),
+        "rewards": {"coarse": Coarse()},
+        "group_size": 2,
+        "resample": 2,
+    },
+}
+TUNED: dict[str, dict[str, Any]] = {
+    "accumulated": {"batch_size": 4, "accumulated": 2},
+    "packed": {"batch_size": 8, "row_tokens": 1000},
+}
+STOPPED: dict[str, dict[str, Any]] = {
+    "raising": {"rewards": {"raising": Raising()}},
+    "overflowing": {"rewards": {"overflowing": Overflowing(weight=1e10)}},
+}
+
+
+def reinforce(
+    folder: Path, ranks: int, careless: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """Two steps on the same seven problems, however many processes share them."""
+    one = module(folder, **options)
+    if ranks > 1 and distributed.get_rank() == careless:
+        forget_sharing(one)
+    texts: dict[tuple[int, str], Sequence[str]] = {}
+    metrics: list[Mapping[str, float]] = []
+    silent: list[bool] = []
+
+    def note(*_: Any) -> None:
+        record = one.step_record
+        assert record is not None
+        ids = [problem.id for problem in record.problems]
+        texts.update({(record.step, id): text for id, text in zip(ids, record.texts, strict=True)})
+        metrics.append(record.metrics)
+        silent.append(bool((record.advantages == 0).all()))
+
+    one.on_train_batch_end = note  # type: ignore[method-assign]
+    trainer(ranks, max_steps=2 * one.updates).fit(one, seven(ranks))
+    return {
+        "weights": weights(one),
+        "texts": texts,
+        "metrics": metrics,
+        "silent": silent,
+        "supports_shared_prefix": one.policy.supports_shared_prefix,
+    }
+
+
+def forget_sharing(one: GRPOModule) -> None:
+    """Make it a model that does not pass on who sees whom in shared rows."""
+
+    def careless(module: Any, args: Any, kwargs: Any) -> Any:
+        mask = kwargs.get("attention_mask")
+        if mask is not None and mask.ndim == 4:
+            del kwargs["sharing"]
+        return args, kwargs
+
+    one.configure_model()
+    one.policy.model.get_decoder().register_forward_pre_hook(careless, with_kwargs=True)
+
+
+def tune(folder: Path, ranks: int, batch_size: int, **options: Any) -> dict[str, Any]:
+    """Two epochs of fine-tuning on eight examples."""
+    accumulated, seen = options.pop("accumulated", 1), Losses()
+    one = SFTModule(Policy(str(folder)), lambda params: torch.optim.SGD(params, 0.05), **options)
+    batches = data(batch_size=batch_size // ranks, group_by_length=False)
+    settings = {"accumulate_grad_batches": accumulated, "callbacks": [seen], "max_epochs": 2}
+    trainer(ranks, **settings).fit(one, batches)
+    return {"weights": weights(one), "losses": seen.by_step}
+
+
+def stop(folder: Path, ranks: int, **options: Any) -> dict[str, Any]:
+    """How a run ends that cannot go on."""
+    one = module(folder, **options)
+    one.configure_model()
+    before = weights(one)
+    try:
+        trainer(ranks, max_steps=1).fit(one, seven(ranks))
+    except Exception as error:
+        moved = difference(before, weights(one)) > 0
+        return {"error": repr(error), "moved": moved}
+    return {}
+
+
+def seven(ranks: int) -> CountingDataModule:
+    return CountingDataModule(MadeUp(SEVEN), batch_size=2 * ROWS // ranks)
+
+
+def trainer(ranks: int, **options: Any) -> Any:
+    strategy = "ddp" if ranks > 1 else "auto"
+    return quiet(devices=ranks, strategy=strategy, **{"max_epochs": -1, **options})
+
+
+def _run_all(rank: int, folder: Path, home: Path) -> None:
+    # A file to meet at needs no port; and one that waits in vain fails before the test gives up.
+    meeting, patience = f"file://{home / 'meeting'}", timedelta(seconds=300)
+    distributed.init_process_group("gloo", meeting, patience, world_size=2, rank=rank)
+    os.environ["LOCAL_RANK"] = str(rank)
+    for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
+        for name, options in cases.items():
+            torch.save(train(folder, 2, **options), home / f"{name}-{rank}.pt")
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    # Forked before any tensor is computed, for importing takes longer than the rest.
+    multiprocessing.start_processes(
+        _run_all, tuple(map(Path, sys.argv[1:])), 2, start_method="fork"
+    )

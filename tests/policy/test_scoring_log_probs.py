@@ -1,0 +1,52 @@
+import torch
+
+from reasonrft.policy.scoring import token_log_probs
+
+
+def head_of(vocabulary: int, width: int) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(width, vocabulary, bias=False)
+
+
+def test_chunks_change_neither_values_nor_gradients():
+    head = head_of(11, 4)
+    targets = torch.randint(0, 11, (10,))
+    gradients, values = [], []
+    for chunk in (1, 3, 100):
+        hidden = torch.linspace(-1, 1, 40).reshape(10, 4).requires_grad_()
+        log_probs, _ = token_log_probs(hidden, targets, head, chunk=chunk)
+        head.zero_grad()
+        log_probs.sum().backward()
+        values.append(log_probs)
+        gradients.append((hidden.grad, head.weight.grad.clone()))
+    plain = head(torch.linspace(-1, 1, 40).reshape(10, 4)).log_softmax(-1)
+    for value, (inner, outer) in zip(values, gradients, strict=True):
+        torch.testing.assert_close(value, plain[range(10), targets])
+        torch.testing.assert_close(inner, gradients[0][0])
+        torch.testing.assert_close(outer, gradients[0][1])
+
+
+def test_temperature_and_banned_tokens_shape_the_distribution():
+    head = torch.nn.Linear(2, 3, bias=False)
+    head.weight.data = torch.tensor([[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
+    banned = torch.tensor([False, False, True])
+    hidden = torch.tensor([[2.0, 0.0]])
+    log_probs, entropy = token_log_probs(hidden, torch.tensor([0]), head, 2.0, banned)
+    # Logits (2, 0, banned) at temperature 2: 1 against 0.
+    likely = torch.tensor([1.0, 0.0]).softmax(0)
+    torch.testing.assert_close(log_probs, likely[:1].log())
+    torch.testing.assert_close(entropy, -(likely * likely.log()).sum()[None])
+
+
+def test_logits_exist_for_one_chunk_at_a_time():
+    sizes = []
+    head = head_of(7, 3)
+
+    def watched(hidden: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(hidden))
+        return head(hidden)
+
+    hidden = torch.zeros(10, 3, requires_grad=True)
+    token_log_probs(hidden, torch.zeros(10, dtype=torch.long), watched, chunk=4)[0].sum().backward()
+    assert max(sizes) == 4
+    assert sum(sizes) == 20  # once forward, once again in the backward pass
