@@ -32,7 +32,7 @@ class AccuracyReward(Reward):
         """
         Args:
             profile: "robust", or the reference as its "scripts" train or as its "paper" says.
-            task: Judge every problem as this task, instead of by its own task.
+            task: Treat every problem as of this task, instead of by its own task.
             credit: "task" pays as the task trains, in part for part of an answer where it says
                 so; "exact" pays whole right answers only, as evaluation counts them.
             weight: Factor in the sum of rewards.

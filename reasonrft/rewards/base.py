@@ -14,7 +14,7 @@ from reasonrft.symbolic import batch_limit
 
 
 class Reward:
-    """Judges completions; subclass it, override `reward`, and name it by class_path."""
+    """Rewards completions; subclass it, override `reward`, and name it by class_path."""
 
     reads_answer: ClassVar[bool] = True
     """Whether it needs the gold answer."""

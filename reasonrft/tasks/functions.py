@@ -88,7 +88,7 @@ def _separates(text: str) -> bool:
 
 
 def visible_steps(calls: list[Call]) -> list[int]:
-    """Steps that the final picture can show: each attribute's last change, and every move."""
+    """Steps that the final image can show: each attribute's last change, and every move."""
     last = {(call.function, call.object): step for step, call in enumerate(calls)}
     return [
         step

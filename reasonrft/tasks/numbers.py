@@ -66,9 +66,9 @@ def _read_side(text: str, known: Vocabulary) -> Number | None:
     """One side of an equation, with a unit and known words."""
     body = without_known(_in_digits(text), known).strip(" .,;")
     whole, space, aside = body.partition(" (")
-    if space and aside.endswith(")"):  # "25/2 (12.5)": said twice
-        first, second = _read_value(whole), _read_value(aside[:-1].strip())
-        return first if first and second and numbers_agree(first, second) else None
+    if space and aside.endswith(")") and (first := _read_value(whole)):  # "25/2 (12.5)"
+        second = _read_value(aside[:-1].strip())
+        return first if second and numbers_agree(first, second) else None
     return _read_value(body)
 
 

@@ -1,4 +1,4 @@
-"""Spatial transformation: which functions turn the first picture's scene into the last one's."""
+"""Spatial transformation: which functions turn the first image's scene into the last one's."""
 
 from collections import Counter
 from typing import ClassVar
@@ -70,7 +70,7 @@ class TransformationTask(Task):
         return (Counter(given) & Counter(gold)).total() / max(len(given), len(gold))
 
     def sequences(self, answer: str, problem: Problem) -> tuple[list[Call], list[Call]] | None:
-        """Calls given and calls due, as far as the pictures show them; None for no clean answer.
+        """Calls given and calls due, as far as the images show them; None for no clean answer.
 
         A given call that a step admits is written as the gold answer has that step. Invalid,
         repeated and too many calls are no clean answer.
@@ -98,7 +98,7 @@ class TransformationTask(Task):
 
 
 def admissible_calls(problem: Problem, gold: list[Call]) -> list[set[Call]]:
-    """For each step that the pictures can show, the calls that are right there.
+    """For each step that the images can show, the calls that are right there.
 
     `meta["options"]` holds [step, [values]] pairs for the steps that admit more than one value.
     """
