@@ -26,6 +26,7 @@ _HARMFUL = frozenset(
     "minus plus times half double twice dozen hundred thousand million too cannot if only "
     "can could may might should whether any some".split()
 )
+_MATHEMATICS = frozenset("pi sqrt frac sin cos tan asin acos atan log exp".split())
 _HARMFUL_SIGNS = frozenset("不非没无未别或者约除")
 _WORD = re.compile(r"[^\W\d_]+", re.ASCII)
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -40,7 +41,7 @@ def words_of(question: str) -> Vocabulary:
     """What may stand around an answer to this question."""
     words = {stem(word) for word in _WORD.findall(question[:4_000]) if len(word) > 1}
     signs = set(_CJK.findall(question[:4_000])) - _HARMFUL_SIGNS
-    return (_BASE | words | signs) - _HARMFUL
+    return (_BASE | words | signs) - _HARMFUL - _MATHEMATICS
 
 
 def stem(word: str) -> str:

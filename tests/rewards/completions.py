@@ -458,7 +458,7 @@ NUMBERS = [
         ),
     ),
     Case(
-        ask("structure", "What is the perimeter of the circle, in terms of π?", "14 π"),
+        ask("structure", "What is the perimeter of the circle, in terms of \\pi?", "14 π"),
         right=(
             "<answer>14π</answer>",
             "<answer>14 \\pi</answer>",
