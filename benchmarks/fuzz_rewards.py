@@ -32,9 +32,9 @@ from reasonrft.rewards import (
 )
 from reasonrft.symbolic import VERIFIER, batch_limit
 from reasonrft.tasks.choices import choices_in, read_choice
-from reasonrft.tasks.functions import read_calls
 from reasonrft.tasks.numbers import read_number
 from reasonrft.tasks.tags import read_response
+from reasonrft.trance_calls import read_calls
 
 TAGS = [
     "<think>",

@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import Qwen2VLImageProcessorPil, Qwen3VLConfig, Qwen3VLProcessor
 
-from reasonrft.assets.build import IMAGE, TEMPLATE, make_tokenizer, text_config
+from reasonrft.assets.initial_model import IMAGE, TEMPLATE, make_tokenizer, text_config
 from reasonrft.policy.processors import image_only
 
 PATCH, MERGE = 8, 2

@@ -1,4 +1,4 @@
-"""Measures the light of real CLEVR pictures beside ours, drawn from the same scenes.
+"""Measures the light of real CLEVR images beside ours, drawn from the same scenes.
 
 Cameras are fitted to each scene; lamps hang where they do on average, since scenes do not say.
 
@@ -28,7 +28,7 @@ SHAPES: dict[str, Shape] = {"cube": "box", "sphere": "sphere", "cylinder": "cyli
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A real picture and ours of the same scene."""
+    """A real image and ours of the same scene."""
 
     solids: list[Solid]
     real: np.ndarray
@@ -40,17 +40,17 @@ class Pair:
 
 def fitted_camera(objects: list[dict[str, Any]]) -> Camera:
     """The camera that sees the objects where the scene says; Gauss and Newton's method."""
-    place = np.array(CLEVR.position)
+    position = np.array(CLEVR.position)
     for _ in range(8):
-        rest = _misses(place, objects)
-        steps = [(_misses(place + step, objects) - rest) / 1e-4 for step in np.eye(3) * 1e-4]
-        place = place - np.linalg.lstsq(np.stack(steps, 1), rest, rcond=None)[0]
-    x, y, z = (float(value) for value in place)
+        rest = _misses(position, objects)
+        steps = [(_misses(position + step, objects) - rest) / 1e-4 for step in np.eye(3) * 1e-4]
+        position = position - np.linalg.lstsq(np.stack(steps, 1), rest, rcond=None)[0]
+    x, y, z = (float(value) for value in position)
     return Camera((x, y, z))
 
 
-def _misses(place: np.ndarray, objects: list[dict[str, Any]]) -> np.ndarray:
-    camera = Camera((float(place[0]), float(place[1]), float(place[2])))
+def _misses(position: np.ndarray, objects: list[dict[str, Any]]) -> np.ndarray:
+    camera = Camera((float(position[0]), float(position[1]), float(position[2])))
     rows = []
     for item in objects:
         seen = camera.project(tuple(item["3d_coords"]), WIDTH, HEIGHT)
@@ -81,16 +81,16 @@ def _solid(item: dict[str, Any], owner: int) -> Solid:
 
 
 def read_pair(scene: dict[str, Any]) -> Pair:
-    """A scene's real picture, and ours."""
+    """A scene's real image, and ours."""
     with Image.open(REAL / "images" / f"CLEVR_train_{scene['image_index']:06d}.jpg") as image:
         real = np.asarray(image.convert("RGB")).astype(float)
     camera, solids = fitted_camera(scene["objects"]), solids_of(scene["objects"])
-    picture = draw(solids, camera, CLEVR_LAMPS, WIDTH, HEIGHT, antialias=2)
+    rendering = draw(solids, camera, CLEVR_LAMPS, WIDTH, HEIGHT, antialias=2)
     x, y, z = camera.rays(WIDTH, HEIGHT)
     far = -camera.position[2] / np.minimum(z, -0.01)
     point = camera.position[0] + x * far, camera.position[1] + y * far, np.zeros_like(far)
     bare = Studio([], camera, CLEVR_LAMPS, CLEVR_ROOM).bare_ground(point)
-    return Pair(solids, real, picture.pixels.astype(float), picture.owners, np.stack(bare, -1))
+    return Pair(solids, real, rendering.pixels.astype(float), rendering.owners, np.stack(bare, -1))
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -110,14 +110,14 @@ def linear(pixels: np.ndarray) -> np.ndarray:
 
 
 def print_ground(pairs: list[Pair]) -> None:
-    """Mean brightness of the ground, away from objects, in zones of the picture."""
+    """Mean brightness of the ground, away from objects, in zones of the image."""
     print(f"\nGround in {ROWS} x {COLUMNS} zones, mean of red, green and blue: real / ours")
     totals = np.zeros((3, ROWS, COLUMNS))
     for pair in pairs:
         ground = ~grown(pair.owners >= 0, 12)
-        parts = ground, ground * pair.real.mean(-1), ground * pair.ours.mean(-1)
-        for total, part in zip(totals, parts, strict=True):
-            total += part.reshape(ROWS, HEIGHT // ROWS, COLUMNS, -1).sum((1, 3))
+        channels = ground, ground * pair.real.mean(-1), ground * pair.ours.mean(-1)
+        for total, channel in zip(totals, channels, strict=True):
+            total += channel.reshape(ROWS, HEIGHT // ROWS, COLUMNS, -1).sum((1, 3))
     real, ours = totals[1] / totals[0], totals[2] / totals[0]
     for row in range(ROWS):
         cells = zip(real[row], ours[row], strict=True)
@@ -189,11 +189,11 @@ def _inside(
 
 def main() -> None:
     if not REAL.is_dir():
-        print(f"No real pictures at {REAL}: there is nothing to measure ours against.")
+        print(f"No real images at {REAL}: there is nothing to measure ours against.")
         return
     scenes = json.loads((REAL / "scenes.json").read_text())["scenes"]
     pairs = [read_pair(scene) for scene in scenes]
-    print(f"{len(pairs)} pictures, {sum(len(pair.solids) for pair in pairs)} objects")
+    print(f"{len(pairs)} images, {sum(len(pair.solids) for pair in pairs)} objects")
     print_ground(pairs)
     print_colors(pairs)
     print_highlights(pairs)

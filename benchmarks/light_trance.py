@@ -1,4 +1,4 @@
-"""Measures the light of real TRANCE pictures beside ours, drawn from the same states.
+"""Measures the light of real TRANCE images beside ours, drawn from the same states.
 
 Cameras and lamps stand where they do on average, and objects are turned at random, since states
 do not say more.
@@ -40,11 +40,11 @@ WIDTH, HEIGHT = 160, 120
 ROWS, COLUMNS = 3, 4
 
 View = tuple[str, list[Solid], np.ndarray]
-"""A camera's name, what is on the stage, and the real picture."""
+"""A camera's name, what is on the stage, and the real image."""
 
 
 def views() -> Iterator[View]:
-    """Every real picture."""
+    """Every real image."""
     for sample in json.loads((REAL / "states.json").read_text()):
         for state in sample["states"]:
             rng = random.Random(sample["idx"])
@@ -70,21 +70,21 @@ def _solid(item: dict[str, Any], owner: int, rng: random.Random) -> Solid:
 
 
 def _drawn(camera: Camera, solids: list[Solid]) -> tuple[np.ndarray, np.ndarray]:
-    picture = draw(solids, camera, TRANCE_LAMPS, WIDTH, HEIGHT, antialias=2, ground="trance")
-    return picture.pixels.astype(float), picture.owners
+    rendering = draw(solids, camera, TRANCE_LAMPS, WIDTH, HEIGHT, antialias=2, ground="trance")
+    return rendering.pixels.astype(float), rendering.owners
 
 
 def main() -> None:
     if not REAL.is_dir():
-        print(f"No real pictures at {REAL}: there is nothing to measure ours against.")
+        print(f"No real images at {REAL}: there is nothing to measure ours against.")
         return
     ground = {name: np.zeros((3, ROWS, COLUMNS)) for name in CAMERAS}
     gaps: defaultdict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
     for camera, solids, real in views():
         ours, owners = _drawn(CAMERAS[camera], solids)
         open_ground = ~grown(owners >= 0, 9)
-        for total, part in zip(ground[camera], (1, real.mean(-1), ours.mean(-1)), strict=True):
-            total += (open_ground * part).reshape(ROWS, HEIGHT // ROWS, COLUMNS, -1).sum((1, 3))
+        for total, channel in zip(ground[camera], (1, real.mean(-1), ours.mean(-1)), strict=True):
+            total += (open_ground * channel).reshape(ROWS, HEIGHT // ROWS, COLUMNS, -1).sum((1, 3))
         for solid in solids:
             inside = ~grown(owners != solid.owner, 2)
             if inside.sum() >= 10:
@@ -97,8 +97,10 @@ def main() -> None:
     print("\nObjects: mean of red, green and blue; mean difference of one object's channels")
     for (material, shape), pairs in sorted(gaps.items()):
         real, ours = np.mean(pairs, axis=(0, 2))
-        one = np.abs(np.diff(np.array(pairs), axis=1)).mean()
-        print(f"  {material:7} {shape:9} {len(pairs):3}  {real:5.1f} / {ours:5.1f}  {one:4.1f}")
+        difference = np.abs(np.diff(np.array(pairs), axis=1)).mean()
+        print(
+            f"  {material:7} {shape:9} {len(pairs):3}  {real:5.1f} / {ours:5.1f}  {difference:4.1f}"
+        )
 
 
 if __name__ == "__main__":

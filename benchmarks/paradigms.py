@@ -50,12 +50,12 @@ def compare(
     """
     for task in tasks:
         home = Path(output) / task
-        found = {}
+        results = {}
         for run in plan(task, policy, home, stage_1):
             if not list((home / run.name).glob(run.figures)):
                 start(run, task, home / run.name, options or {})
-            found[run.name] = read(home / run.name, run, task)
-        print_table(task, found)
+            results[run.name] = read(home / run.name, run, task)
+        print_table(task, results)
 
 
 def plan(task: str, policy: str, home: Path, stage_1: int) -> Iterator[Run]:
@@ -93,20 +93,20 @@ def read(home: Path, run: Run, task: str) -> dict[str, Any]:
     """Figures by split, or none where a run has none of its own."""
     if run.command == "fit" and run.key is None:
         return {}
-    (place,) = home.glob(run.figures)
-    told = json.loads(place.read_text(encoding="utf-8"))
-    return (told[run.key] if run.key else told["tasks"])[task]
+    (file,) = home.glob(run.figures)
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    return (figures[run.key] if run.key else figures["tasks"])[task]
 
 
-def print_table(task: str, found: dict[str, dict[str, Any]]) -> None:
-    splits = list(found["zero-shot"])
+def print_table(task: str, results: dict[str, dict[str, Any]]) -> None:
+    splits = list(results["zero-shot"])
     print(f"\n| {task} | {' | '.join(splits)} |\n|{'---|' * (len(splits) + 1)}")
-    for name, figures in found.items():
+    for name, figures in results.items():
         cells = [
             "{:.1f} [{:.1f}, {:.1f}]".format(
-                *(100 * value for value in (one["strict"], *one["interval"]))
+                *(100 * value for value in (shares["strict"], *shares["interval"]))
             )
-            for one in (figures[split] for split in splits)
+            for shares in (figures[split] for split in splits)
         ]
         print(f"| {name} | {' | '.join(cells)} |")
 

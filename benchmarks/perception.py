@@ -1,10 +1,10 @@
-"""Measures what a policy sees, and how much of that is reasoning already.
+"""Measures what a policy sees in images, and how much it reasons already.
 
     python benchmarks/perception.py --policy tiny
 
-Attributes: is a caption's next token right, given all true tokens before it? On held-out scenes of
-each world, look by look, and on real CLEVR pictures where they stand beside the repository.
-Questions: greedy answers to those of the worlds, beside the answer given most often there.
+Attributes: whether the most likely next token of a caption is right, given the true tokens before
+it, on held-out scenes of each kind and on real CLEVR images if they stand beside the repository.
+Questions: accuracy of greedy answers, beside the share of the most frequent answer.
 """
 
 import json
@@ -25,7 +25,7 @@ from reasonrft.rollout import LocalEngine, Sampling
 from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import ANSWER, read_response, write_response
 from reasonrft.worlds import make_world
-from reasonrft.worlds.perception.counting import caption_of
+from reasonrft.worlds.perception.counting_perception import caption_of
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real" / "clevr"
 REAL_SIZE = {"width": 480, "height": 320}
@@ -73,7 +73,7 @@ def measure(
         questions: Questions of each split.
         batch_size: Problems read together.
         answer_tokens: Most tokens of an answer.
-        real: Folder of real CLEVR pictures with their scenes.json.
+        real: Folder of real CLEVR images with their scenes.json.
         output: JSON file to write as well.
     """
     model = Policy(policy)
@@ -86,8 +86,8 @@ def measure(
             problems = (world.problem(look, index) for index in range(scenes))
             seen[f"{task}, {look}"] = attributes(model, problems, task, batch_size)
     if Path(real).is_dir():
-        pictures = real_problems(Path(real))
-        seen["real CLEVR"] = attributes(model, pictures, "counting", batch_size)
+        images = real_problems(Path(real))
+        seen["real CLEVR"] = attributes(model, images, "counting", batch_size)
     print_attributes(seen)
     answered = {}
     for task in TASKS:
@@ -98,21 +98,21 @@ def measure(
                 answered[f"{task}, {split}"] = answers(model, asked, batch_size, answer_tokens)
     print_answers(answered)
     if output:
-        told = {"policy": policy, "attributes": seen, "questions": answered}
-        Path(output).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        results = {"policy": policy, "attributes": seen, "questions": answered}
+        Path(output).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def real_problems(folder: Path) -> Iterator[Problem]:
-    """Real pictures with the captions that our world would give them."""
+    """Real images with the captions that our world would give them."""
     for scene in json.loads((folder / "scenes.json").read_text(encoding="utf-8"))["scenes"]:
         caption = caption_of(scene | REAL_SIZE)
         place, _, thing = caption[0].partition(" y")
         # Scenes name the original PNG; the samples may be JPEG.
-        picture = next((folder / "images").glob(f"{Path(scene['image_filename']).stem}.*"))
+        image = next((folder / "images").glob(f"{Path(scene['image_filename']).stem}.*"))
         yield Problem(
             id=scene["image_filename"],
             task="general",
-            images=(picture,),
+            images=(image,),
             question=f"What is at {place} y{thing[0]}?",
             answer=thing[2:],
             cot=" ".join(f"{sentence}." for sentence in caption),
@@ -129,15 +129,16 @@ def attributes(
         texts = [find_task(problem.task).prompt(problem) for problem in batch]
         responses = [write_response(problem.cot, problem.answer) for problem in batch]
         examples = [
-            policy.encoder.example(*one) for one in zip(batch, texts, responses, strict=True)
+            policy.encoder.example(problem, text, response)
+            for problem, text, response in zip(batch, texts, responses, strict=True)
         ]
-        found = right_tokens(policy, examples)
-        for problem, response, hits in zip(batch, responses, found, strict=True):
+        right = right_tokens(policy, examples)
+        for problem, response, hits in zip(batch, responses, right, strict=True):
             start = response.index(problem.cot)
             for kind, token in kinds(policy, response, problem.cot, start, task):
                 tally[kind][0] += hits[token]
                 tally[kind][1] += 1
-    return {kind: (right / count, count) for kind, (right, count) in tally.items()}
+    return {kind: (hits / count, count) for kind, (hits, count) in tally.items()}
 
 
 @torch.no_grad()
@@ -148,12 +149,12 @@ def right_tokens(policy: Policy, examples: Sequence[Example]) -> list[list[bool]
     # Padding on the right comes after all that could see it.
     del inputs["attention_mask"]
     hidden = policy(**inputs, use_cache=False).last_hidden_state
-    found = []
+    right = []
     for row, example in enumerate(examples):
         start, count = example.prompt.length - 1, len(example.response)
         likeliest = policy.head(hidden[row, start : start + count]).argmax(-1)
-        found.append((likeliest.cpu() == example.response).tolist())
-    return found
+        right.append((likeliest.cpu() == example.response).tolist())
+    return right
 
 
 def kinds(
@@ -194,19 +195,19 @@ def answers(
 
 
 def print_attributes(seen: dict[str, dict[str, tuple[float, int]]]) -> None:
-    print("| pictures | mean | least | attributes |\n|---|---|---|---|")
-    for name, found in seen.items():
-        shares = [share for share, _ in found.values()]
-        told = ", ".join(f"{kind} {share:.3f}" for kind, (share, _) in found.items())
-        print(f"| {name} | {sum(shares) / len(shares):.3f} | {min(shares):.3f} | {told} |")
+    print("| images | mean | least | attributes |\n|---|---|---|---|")
+    for name, tallies in seen.items():
+        shares = [share for share, _ in tallies.values()]
+        listed = ", ".join(f"{kind} {share:.3f}" for kind, (share, _) in tallies.items())
+        print(f"| {name} | {sum(shares) / len(shares):.3f} | {min(shares):.3f} | {listed} |")
 
 
 def print_answers(answered: dict[str, dict[str, float]]) -> None:
     print("\n| questions | accuracy | most common answer | clean answers |\n|---|---|---|---|")
-    for name, found in answered.items():
+    for name, shares in answered.items():
         print(
-            f"| {name} | {found['accuracy']:.3f} | {found['most common']:.3f} "
-            f"| {found['clean']:.3f} |"
+            f"| {name} | {shares['accuracy']:.3f} | {shares['most common']:.3f} "
+            f"| {shares['clean']:.3f} |"
         )
 
 

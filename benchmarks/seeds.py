@@ -46,9 +46,11 @@ def repeat(
 
 
 def start(config: str, seed: int, home: Path, options: Mapping[str, Any]) -> None:
-    told = {"seed_everything": seed, "trainer.default_root_dir": home, **options}
+    overrides = {"seed_everything": seed, "trainer.default_root_dir": home, **options}
     command = [sys.executable, "-m", "reasonrft", "fit", "--config", config]
-    subprocess.run([*command, *(f"--{name}={value}" for name, value in told.items())], check=True)
+    subprocess.run(
+        [*command, *(f"--{name}={value}" for name, value in overrides.items())], check=True
+    )
 
 
 def rows(summary: Figures) -> Iterator[tuple[str, ...]]:
@@ -59,19 +61,19 @@ def rows(summary: Figures) -> Iterator[tuple[str, ...]]:
             yield split, *map(cell, stages)
 
 
-def cell(found: Figures) -> str:
-    low, high = (100 * edge for edge in found["interval"])
-    return f"{100 * found['strict']:.1f} [{low:.1f}, {high:.1f}]"
+def cell(figures: Figures) -> str:
+    low, high = (100 * edge for edge in figures["interval"])
+    return f"{100 * figures['strict']:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def means(summaries: Sequence[Figures]) -> dict[str, float]:
     """The mean difference of each split."""
-    found: dict[str, list[float]] = {}
+    differences: dict[str, list[float]] = {}
     for summary in summaries:
         for splits in summary["difference"].values():
             for split, figures in splits.items():
-                found.setdefault(split, []).append(figures["strict"])
-    return {split: sum(values) / len(values) for split, values in found.items()}
+                differences.setdefault(split, []).append(figures["strict"])
+    return {split: sum(values) / len(values) for split, values in differences.items()}
 
 
 if __name__ == "__main__":

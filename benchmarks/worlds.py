@@ -1,4 +1,4 @@
-"""Prints how many pictures of five objects one core draws in a second.
+"""Prints how many images of five objects one core draws in a second.
 
 python benchmarks/worlds.py
 """
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from reasonrft.worlds.drawing.camera import CLEVR, CLEVR_LAMPS
-from reasonrft.worlds.drawing.picture import encode_png
+from reasonrft.worlds.drawing.png import encode_png
 from reasonrft.worlds.drawing.renderer import draw, visible_pixels
 from reasonrft.worlds.drawing.scene import COLORS, Material, Shape, Solid
 
@@ -55,12 +55,12 @@ def main() -> None:
     print("| size | draw | draw, antialias 2 | visible_pixels | encode_png |")
     print("|---|---|---|---|---|")
     for size in SIZES:
-        pictures = [draw(solids, CLEVR, CLEVR_LAMPS, *size).pixels for solids in scenes]
+        images = [draw(solids, CLEVR, CLEVR_LAMPS, *size).pixels for solids in scenes]
         rates = (
             rate(draw, scenes, CLEVR, CLEVR_LAMPS, *size),
             rate(draw, scenes, CLEVR, CLEVR_LAMPS, *size, 2),
             rate(visible_pixels, scenes, CLEVR, *size),
-            rate(encode_png, pictures),
+            rate(encode_png, images),
         )
         print(f"| {size[0]}x{size[1]} | " + " | ".join(f"{value:.0f}" for value in rates) + " |")
 

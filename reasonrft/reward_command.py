@@ -26,8 +26,8 @@ from reasonrft.rewards import (
 )
 from reasonrft.rewards.faults import describe_error
 from reasonrft.tasks import Task, find_builtin_task
-from reasonrft.tasks.functions import read_calls
 from reasonrft.tasks.tags import first_answer_block
+from reasonrft.trance_calls import read_calls
 
 COMPLETION_KEYS = ("completion", "pred", "completions")
 SOLUTION_KEYS = ("solution", "answer")

@@ -18,6 +18,11 @@ import reasonrft.rewards
 import reasonrft.rollout
 import reasonrft.tasks  # noqa: F401
 from reasonrft.errors import BadInput
+from reasonrft.evaluation_options import (
+    add_image_flags,
+    check_last_checkpoint,
+    set_image_flags,
+)
 from reasonrft.parser import OneSentenceParser
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
@@ -42,6 +47,16 @@ class ReasonRFTCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--policy", type=str | None, help="Starting model, as ${policy}.")
         parser.add_argument("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+        add_image_flags(parser)
+
+    def before_instantiate_classes(self) -> None:
+        set_image_flags(self.config[self.subcommand], str(self.subcommand))
+
+    def _check_checkpoint(self) -> None:
+        chosen = self.config[self.subcommand]
+        check_last_checkpoint(self.trainer, str(self.subcommand), chosen.ckpt_path)
+
+    before_fit = before_validate = before_test = before_predict = _check_checkpoint
 
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""

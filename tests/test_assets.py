@@ -65,7 +65,7 @@ def test_fine_tuning_and_generation_read_the_same_turns(encoder):
 @pytest.mark.parametrize(
     ("task", "tokens"), [("counting", 54), ("structure", 54), ("transformation", 2 * 54)]
 )
-def test_pictures_of_the_tiny_presets_are_read_as_they_are(task, tokens, encoder):
+def test_images_of_the_tiny_presets_are_read_as_they_are(task, tokens, encoder):
     prompt = encoder.prompt(make_world(task, "tiny").problem("id", 0), "?")
     image = encoder.tokenizer.convert_tokens_to_ids("<|image_pad|>")
     assert int((prompt.ids == image).sum()) == tokens

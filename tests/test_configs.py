@@ -31,7 +31,7 @@ PAPER += [
 ]
 
 TINY = [
-    ("tiny/perception.yaml", "tiny/eyes.yaml"),
+    ("tiny/perception.yaml", "tiny/tower.yaml"),
     ("tiny/words.yaml",),
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
     ("sft.yaml", "tiny/stage1.yaml"),
@@ -99,7 +99,7 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
 @pytest.mark.parametrize("configs", TINY, ids="+".join)
 def test_a_config_of_the_tiny_model_trains(configs, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("reasonrft.assets.eyes.OFTEN", 1)
+    monkeypatch.setattr("reasonrft.assets.tower_pretraining.MIN_CELLS", 1)
     sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}
     options = {key: value for key, value in small.items() if not key.startswith("data.source.")}
     for place in source_places(configs):

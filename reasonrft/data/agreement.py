@@ -18,7 +18,7 @@ from reasonrft.problems import Problem
 from reasonrft.readers import Record, RecordFault
 from reasonrft.readers.rows import parse
 from reasonrft.tasks import find_task
-from reasonrft.tasks.functions import read_calls
+from reasonrft.trance_calls import read_calls
 
 _HEAD = 65_536
 _MARKS = (b'"scenes"', b'"states"', b'"transformations"')

@@ -16,6 +16,7 @@ from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
 from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
 from reasonrft.datamodules.sources import ProblemSource
 from reasonrft.errors import BadInput
+from reasonrft.evaluation.image_modes import ImageMode, in_image_mode, left_out_of
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
 
@@ -83,12 +84,18 @@ class TaskDataModule(LightningDataModule):
         self.eval_batch_size, self.workers = eval_batch_size, workers
         self.problems: dict[str, Sequence[Problem]] = {}
         self.lengths: list[int] = []
+        self._altered: dict[tuple[str, ImageMode], Sequence[Problem]] = {}
 
-    def eval_splits(self, stage: Stage) -> tuple[str, ...]:
-        """The splits that a stage answers, in the order of its loaders."""
+    def eval_splits(self, stage: Stage, images: ImageMode = "own") -> tuple[str, ...]:
+        """The splits that a stage answers, in the order of its loaders.
+
+        Without their images, or with another problem's, only those that have images to alter.
+        """
         if stage in ("fit", "validate"):
-            return self.watch
-        return tuple(split for split in self.source.splits if split not in ("train", "val"))
+            splits = self.watch
+        else:
+            splits = tuple(split for split in self.source.splits if split not in ("train", "val"))
+        return tuple(s for s in splits if images == "own" or self._in_image_mode(s, images))
 
     def prepare_data(self) -> None:
         self.source.prepare(self._wanted(self._stage()))
@@ -107,7 +114,8 @@ class TaskDataModule(LightningDataModule):
         return self.eval_loaders("validate")
 
     def test_dataloader(self) -> list[ProblemLoader]:
-        return self.eval_loaders("test")
+        modes: Sequence[ImageMode] = getattr(self._module, "image_modes", ("own",))
+        return [loader for images in modes for loader in self.eval_loaders("test", None, images)]
 
     def predict_dataloader(self) -> list["Batches"]:
         return [Batches(loader) for loader in self.eval_loaders("predict")]
@@ -118,10 +126,13 @@ class TaskDataModule(LightningDataModule):
         # Lightning would take it apart, and problems are frozen; the policy moves what it joins.
         return batch
 
-    def eval_loaders(self, stage: Stage, limit: int | None = None) -> list[ProblemLoader]:
+    def eval_loaders(
+        self, stage: Stage, limit: int | None = None, images: ImageMode = "own"
+    ) -> list[ProblemLoader]:
         """Loaders of a stage's splits: of all problems, or of so many, in all runs the same."""
         encode = self._encode("prompts")
-        splits = [_some(self.problems[split], limit, 0) for split in self.eval_splits(stage)]
+        names = self.eval_splits(stage, images)
+        splits = [_some(self._in_image_mode(name, images), limit, 0) for name in names]
         return [
             ProblemLoader(
                 problems,
@@ -131,6 +142,18 @@ class TaskDataModule(LightningDataModule):
             )
             for problems in splits
         ]
+
+    def _in_image_mode(self, split: str, images: ImageMode) -> Sequence[Problem]:
+        """A split's problems as they are, without their images, or with another problem's."""
+        problems = self.problems[split]
+        if images == "own":
+            return problems
+        if (split, images) not in self._altered:
+            altered = in_image_mode(problems, images, self.seed)
+            self._altered[split, images] = altered
+            if told := left_out_of(images, split, len(problems), len(altered)):
+                rank_zero_info(told)
+        return self._altered[split, images]
 
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
         """The splits that a stage reads; all of them where no stage is known."""

@@ -13,7 +13,7 @@ from reasonrft.derivation.transformation import (
     admissible,
     transform,
 )
-from reasonrft.tasks.functions import VALUES
+from reasonrft.trance_calls import VALUES
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from reasonrft.tasks.functions import VALUES, Call
+from reasonrft.trance_calls import VALUES, Call
 
 RADII = {"large": 0.9, "medium": 0.6, "small": 0.3}
 GRID, STAGE, STRIDE = 40, 20, 10

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from reasonrft.errors import BadInput
+from reasonrft.evaluation.image_modes import ImageMode, image_digests
 from reasonrft.problems import Problem
 
 GROUPS = ("template", "level", "view")
-"""Keys of meta by which scores are told apart."""
+"""Keys of meta by which accuracies are told apart."""
 
 Line = dict[str, Any]
 
@@ -27,25 +28,19 @@ class Answers:
     """Whether an answer was cut off at the limit of tokens."""
 
 
-def prompt_key(split: str, problem: Problem, text: str, max_tokens: int) -> str:
-    """What a question and the way it is asked are recognised by."""
-    digest = hashlib.sha256(json.dumps([split, problem.id, text, max_tokens]).encode())
-    for image in problem.images:
-        digest.update(hashlib.sha256(_content(image, problem)).digest())
+def prompt_key(
+    split: str, problem: Problem, text: str, max_tokens: int, mode: ImageMode = "own"
+) -> str:
+    """A hash of a question and of all that is asked with it."""
+    asked = [split, problem.id, text, max_tokens, *([] if mode == "own" else [mode])]
+    digest = hashlib.sha256(json.dumps(asked).encode())
+    for image in image_digests(problem):
+        digest.update(image)
     return digest.hexdigest()[:32]
 
 
-def _content(image: Path | bytes, problem: Problem) -> bytes:
-    if isinstance(image, bytes):
-        return image
-    try:
-        return image.read_bytes()
-    except OSError as error:
-        raise BadInput(f"problem {problem.id!r}: cannot read {image} ({error.strerror})") from error
-
-
 def describe(split: str, problem: Problem) -> Line:
-    """What a line says of its question, under the names that `score` reads."""
+    """What a line holds of its question, under the names that `score` reads."""
     images = [str(image) for image in problem.images if isinstance(image, Path)]
     line = {
         "id": problem.id,
@@ -97,21 +92,21 @@ class AnswerFile:
         """The answers of all ranks, by the keys of their prompts."""
         folder = self.path.parent
         paths = [folder / f"{self.name}.jsonl", *folder.glob(f"{self.name}.rank*.jsonl")]
-        found: dict[str, Line] = {}
+        answers: dict[str, Line] = {}
         for path in paths:
-            found |= self._read(path) if path.exists() else {}
-        return found
+            answers |= self._read(path) if path.exists() else {}
+        return answers
 
     def _read(self, path: Path) -> dict[str, Line]:
         # What follows the last line break is half a line: another rank's, which is writing it.
         lines = path.read_bytes().split(b"\n")[:-1]
-        found = [_parse(line, path, number) for number, line in enumerate(lines, 1)]
-        if strange := [line["policy"] for line in found if line["policy"] != self.policy]:
+        answers = [_parse(line, path, number) for number, line in enumerate(lines, 1)]
+        if strange := [line["policy"] for line in answers if line["policy"] != self.policy]:
             raise BadInput(
                 f"{path} holds answers of {strange[0]}, not of {self.policy}: "
                 "choose another folder for the results, or delete the file"
             )
-        return {line["key"]: line for line in found}
+        return {line["key"]: line for line in answers}
 
     def add(self, lines: Sequence[Line]) -> None:
         """Append the answers that are new."""

@@ -10,7 +10,7 @@ Z = 1.959963984540054
 def wilson_interval(mean: float, count: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a proportion.
 
-    For partial credit it is wider than needed: of all scores from 0 to 1 with the same mean, those
+    For partial credit it is wider than needed: of all values from 0 to 1 with the same mean, those
     that are only 0 or 1 vary most.
     """
     if count == 0:

@@ -35,6 +35,8 @@ class ReasoningModule(EvaluatedModule):
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -46,8 +48,10 @@ class ReasoningModule(EvaluatedModule):
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other randomness in training, such as dropout.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(answer_tokens, results)
+        super().__init__(answer_tokens, results, blind, swap)
         self.policy, self.optimizer, self.scheduler = policy, optimizer, scheduler
         self.engine, self.seed = engine, seed
         # Frozen weights are not in checkpoints; on_load_checkpoint makes sure of the others.

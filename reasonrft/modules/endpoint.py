@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonrft.evaluation.answers import Answers
-from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules.evaluation import EvaluatedModule
 from reasonrft.problems import Problem
 
@@ -32,7 +32,12 @@ class EndpointModule(EvaluatedModule):
     """A model behind an OpenAI-compatible endpoint: it can be evaluated, and not trained."""
 
     def __init__(
-        self, endpoint: Endpoint, answer_tokens: int = 1024, results: str | None = None
+        self,
+        endpoint: Endpoint,
+        answer_tokens: int = 1024,
+        results: str | None = None,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -40,8 +45,10 @@ class EndpointModule(EvaluatedModule):
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the model.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(answer_tokens, results)
+        super().__init__(answer_tokens, results, blind, swap)
         self.endpoint = endpoint
 
     @property
@@ -59,15 +66,16 @@ class EndpointModule(EvaluatedModule):
     def identity(self) -> dict[str, Any]:
         asked = self.endpoint
         fields = {"request": asked.request, "omit": list(asked.omit)}
-        return {"policy": asked.model, "endpoint": asked.sender.address, **fields}
+        return {"policy": asked.model, "endpoint": asked.address, **fields}
 
     def teardown(self, stage: str) -> None:
         self.print(self._bill())
 
     def _bill(self) -> str:
         paid = self.endpoint.paid
-        asked, answered = sum(r.prompt_tokens for r in paid), sum(r.tokens for r in paid)
+        prompt_tokens = sum(reply.prompt_tokens for reply in paid)
+        answer_tokens = sum(reply.tokens for reply in paid)
         return (
-            f"{self.endpoint.sender.sent} requests, {asked:,} + {answered:,} tokens, "
-            f"cost {self.endpoint.cost:.4f}"
+            f"{self.endpoint.requests_sent} requests, "
+            f"{prompt_tokens:,} + {answer_tokens:,} tokens, cost {self.endpoint.cost:.4f}"
         )

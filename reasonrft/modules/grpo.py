@@ -229,6 +229,8 @@ class GRPOModule(ReasoningModule):
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -254,8 +256,12 @@ class GRPOModule(ReasoningModule):
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other completions.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(policy, optimizer, scheduler, engine, answer_tokens, results, seed)
+        super().__init__(
+            policy, optimizer, scheduler, engine, answer_tokens, results, seed, blind, swap
+        )
         check_at_least(1, group_size=group_size, updates=updates)
         check_at_least(1, micro_batch_tokens=micro_batch_tokens)
         check_at_least(0, beta=beta, resample=resample)

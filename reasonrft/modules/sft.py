@@ -64,6 +64,8 @@ class SFTModule(ReasoningModule):
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
+        blind: bool = False,
+        swap: bool = False,
     ) -> None:
         """
         Args:
@@ -76,8 +78,12 @@ class SFTModule(ReasoningModule):
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
             seed: Another seed is other randomness in training, such as dropout.
+            blind: Let `test` also ask every question without its images.
+            swap: Let `test` also ask every question with another problem's images.
         """
-        super().__init__(policy, optimizer, scheduler, engine, answer_tokens, results, seed)
+        super().__init__(
+            policy, optimizer, scheduler, engine, answer_tokens, results, seed, blind, swap
+        )
         if row_tokens is not None:
             check_at_least(1, row_tokens=row_tokens)
         self.row_tokens = row_tokens

@@ -21,7 +21,7 @@ from reasonrft.readers.fields import (
 from reasonrft.readers.pictures import row_pictures
 from reasonrft.tasks import TASKS
 from reasonrft.tasks.choices import choices_in
-from reasonrft.tasks.functions import read_calls
+from reasonrft.trance_calls import read_calls
 
 KNOWN = ("id", "image", "images", "cot", "choices", "task")
 """Keys that mean the same in every format."""

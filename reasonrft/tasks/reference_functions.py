@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Literal
 
 from reasonrft.symbolic import VERIFIER
-from reasonrft.tasks.functions import Call
 from reasonrft.tasks.tags import first_answer_block
+from reasonrft.trance_calls import Call
 
 _CALL = re.compile(r"(?<!\w)(\w+)\((\w+),\s*'?(\w+)'?\)")
 _STEP = re.compile(r"(Step \d+:|^\d+\.|\n-|\n\*|First,|Second,|Next,|Finally,)")

@@ -5,7 +5,9 @@ from typing import ClassVar
 
 from reasonrft.problems import Problem
 from reasonrft.tasks.base import Task
-from reasonrft.tasks.functions import (
+from reasonrft.tasks.official_rules import DEFAULT_RULES, OfficialRules, official_call_credit
+from reasonrft.tasks.tags import read_response
+from reasonrft.trance_calls import (
     MAX_STEPS,
     VALUES,
     Call,
@@ -14,8 +16,6 @@ from reasonrft.tasks.functions import (
     repeats,
     visible_steps,
 )
-from reasonrft.tasks.official_rules import DEFAULT_RULES, OfficialRules, official_call_credit
-from reasonrft.tasks.tags import read_response
 
 _RULES = """The first picture shows a scene, the second the same scene after one to four changes, \
 seen from the same or from another side.

@@ -1,4 +1,4 @@
-"""Problems drawn from nothing: pure functions of seed, split and index."""
+"""Generated problems: pure functions of seed, split and index."""
 
 import copy
 import importlib
@@ -23,8 +23,8 @@ _WORLDS = {
 __all__ = ["Blur", "Compression", "RandomLight", "SensorNoise", "World", "make_world"]
 
 
-def make_world(task: str, preset: str | None = None, seed: int = 0, **knobs: Any) -> World:
-    """The world of a task, as one of its presets sets it, with knobs of one's own."""
+def make_world(task: str, preset: str | None = None, seed: int = 0, **world_args: Any) -> World:
+    """The world of a task: a preset's arguments, overridden by `world_args`."""
     if task not in _WORLDS:
         raise BadInput(f"no world for task {task!r}: there are {', '.join(_WORLDS)}")
     module, _, name = _WORLDS[task].rpartition(".")
@@ -34,16 +34,18 @@ def make_world(task: str, preset: str | None = None, seed: int = 0, **knobs: Any
             f"the {task} world has no preset {preset!r}: it has {', '.join(cls.presets)}"
         )
     known = [key for key in inspect.signature(cls).parameters if key != "seed"]
-    if strange := [key for key in knobs if key not in known]:
-        raise BadInput(f"the {task} world has no knob {strange[0]!r}: it has {', '.join(known)}")
-    # Lightning's parser gives knobs their types: "[3, 6]" a pair, {class_path: Blur} an effect.
+    if unknown := [key for key in world_args if key not in known]:
+        raise BadInput(
+            f"the {task} world has no argument {unknown[0]!r}: it has {', '.join(known)}"
+        )
+    # Lightning's parser gives arguments their types: "[3, 6]" a pair, {class_path: Blur} an effect.
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, "world")
     # The parser writes into what it is given.
-    settings = copy.deepcopy({**cls.presets.get(preset or "", {}), **knobs, "seed": seed})
+    settings = copy.deepcopy({**cls.presets.get(preset or "", {}), **world_args, "seed": seed})
     try:
         chosen = parser.parse_object({"world": settings})
         return parser.instantiate(chosen)["world"]
     except (ArgumentError, TypeError, ValueError) as error:
         why = " ".join(str(error).split())
-        raise BadInput(f"the {task} world does not go with these knobs: {why}") from error
+        raise BadInput(f"the {task} world does not accept these arguments: {why}") from error

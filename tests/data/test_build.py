@@ -125,7 +125,7 @@ def test_knobs_on_the_command_line(tmp_path):
         ({"task": "chess"}, "no world for task 'chess'"),
         ({"split": "ood"}, "has no split 'ood'"),
         ({"preset": "huge"}, "no preset 'huge'"),
-        ({"knobs": {"hight": 3}}, "no knob 'hight'"),
+        ({"knobs": {"hight": 3}}, "no argument 'hight'"),
         ({"size": 0}, "at least 1"),
     ],
 )

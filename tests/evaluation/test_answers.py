@@ -86,8 +86,8 @@ def test_a_key_stands_for_all_that_is_asked(tmp_path):
     place = tmp_path / "a.png"
     place.write_bytes(b"one")
 
-    def key(split="id", name="p", images=(b"one",), text="How many?", tokens=9):
-        return prompt_key(split, Problem(name, "counting", images, "", "3"), text, tokens)
+    def key(split="id", name="p", images=(b"one",), text="How many?", tokens=9, mode="own"):
+        return prompt_key(split, Problem(name, "counting", images, "", "3"), text, tokens, mode)
 
     assert key() == key(images=(place,))
     others = [
@@ -97,8 +97,10 @@ def test_a_key_stands_for_all_that_is_asked(tmp_path):
         key(images=(b"one", b"one")),
         key(text="What?"),
         key(tokens=8),
+        key(mode="blind"),
+        key(mode="swapped"),
     ]
-    assert len({key(), *others}) == 7
+    assert len({key(), *others}) == 9
     with pytest.raises(BadInput, match=r"problem 'p': cannot read .*none\.png"):
         key(images=(tmp_path / "none.png",))
 

@@ -18,7 +18,7 @@ from reasonrft.evaluation.answers import Answers
 from reasonrft.modules.endpoint import QuestionEncoder, Questions
 from reasonrft.modules.evaluation import EvaluatedModule
 from reasonrft.problems import Problem
-from reasonrft.worlds.drawing.picture import encode_png
+from reasonrft.worlds.drawing.png import encode_png
 
 SPLITS = {"val": 4, "id": 10, "ood-domain": 5}
 
@@ -60,11 +60,26 @@ class Counter(EvaluatedModule):
             os.kill(os.getpid(), signal.SIGKILL)
         self.batches += 1
         self.asked += [problem.id for problem in batch.problems]
-        texts = [f"<think>t</think><answer>{_guess(one.answer)}</answer>" for one in batch.problems]
+        texts = [f"<think>t</think><answer>{_guess(p.answer)}</answer>" for p in batch.problems]
         return Answers(texts, [5] * len(texts), [False] * len(texts))
 
     def identity(self) -> dict[str, Any]:
         return {"policy": self.name}
+
+
+class Reader(Counter):
+    """Answers the number that the image shows; 3 where there is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("reader", **options)
+        self.images: list[int] = []
+
+    def answer(self, batch: Questions, max_tokens: int) -> Answers:
+        super().answer(batch, max_tokens)
+        self.images += [len(problem.images) for problem in batch.problems]
+        shown = [problem.open_images() for problem in batch.problems]
+        texts = [str(images[0].getpixel((0, 0))[0]) if images else "3" for images in shown]
+        return Answers(texts, [1] * len(texts), [False] * len(texts))
 
 
 def _guess(answer: str) -> int:
@@ -86,9 +101,10 @@ def main() -> None:
     parser.add_argument("results")
     parser.add_argument("--die-after", type=int)
     parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--blind", action="store_true")
     chosen = parser.parse_args()
     strategy = "ddp_fork" if chosen.ranks > 1 else "auto"
-    module = Counter(die_after=chosen.die_after, results=chosen.results)
+    module = Counter(die_after=chosen.die_after, results=chosen.results, blind=chosen.blind)
     trainer(chosen.results, devices=chosen.ranks, strategy=strategy).test(module, data())
 
 

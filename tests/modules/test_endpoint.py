@@ -7,7 +7,7 @@ import pytest
 
 from reasonrft.cli import main
 from reasonrft.errors import BadInput
-from reasonrft.evaluation.endpoint import Endpoint
+from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules import EndpointModule
 from tests.evaluation.serving import Answer, said, serving
 from tests.modules.answering import data, trainer
@@ -27,14 +27,14 @@ def environment(monkeypatch, tmp_path):
 
 def counted(number: int, body: dict) -> Answer:
     """The right answer to a question "id-07: how many?" where it is even, and else 77."""
-    *pictures, words = body["messages"][0]["content"]
-    assert [part["type"] for part in pictures] == ["image_url"]
+    *images, words = body["messages"][0]["content"]
+    assert [part["type"] for part in images] == ["image_url"]
     right = int(words["text"].partition(":")[0].rpartition("-")[2])
     return said(f"<think>t</think><answer>{right if right % 2 == 0 else 77}</answer>")
 
 
 def module(server, results: str = "results", **options) -> EndpointModule:
-    options = {"retries": 1, "first_wait": 0.01, "concurrency": 2, **options}
+    options = {"retries": 1, "concurrency": 2, **options}
     return EndpointModule(Endpoint(server.url, "gpt-test", **options), 16, results)
 
 
@@ -93,7 +93,7 @@ def test_an_evaluation_that_failed_goes_on(fault, message):
         server.respond = counted
         again = module(server, concurrency=1)
         trainer(".").test(again, data())
-        assert again.endpoint.sender.sent == 9
+        assert again.endpoint.requests_sent == 9
     assert len(answered) == 6
     assert accuracies() == {"id": 0.5, "ood-domain": 0.6}
 
@@ -137,6 +137,36 @@ def test_bad_answers_are_one_sentence_of_the_command(capsys, status):
     assert stop.value.code == 1
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reasonrft:")]
     assert len(told) == 1 and str(status) in told[0]
+
+
+def holders(secret: str) -> list[Path]:
+    """Files below the working folder that hold a text."""
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    return [path for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_a_password_in_the_address_is_neither_shown_nor_kept(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(command("http://me:s3cret@127.0.0.1:9/v1"))
+    assert stop.value.code == 1
+    captured = capsys.readouterr()
+    assert "OPENAI_API_KEY" in captured.err
+    assert "s3cret" not in captured.out + captured.err
+    assert holders("s3cret") == []
+
+
+def test_a_key_is_neither_shown_nor_kept(capsys):
+    echo = Answer(401, {"error": {"message": "Incorrect API key sk-of-this-test"}})
+    with (
+        serving(lambda n, body: counted(n, body) if n < 3 else echo) as server,
+        pytest.raises(SystemExit),
+    ):
+        main([*command(server.url), "--model.endpoint.concurrency", "1"])
+    captured = capsys.readouterr()
+    assert "Incorrect API key ***" in captured.err
+    assert "sk-of-this-test" not in captured.out + captured.err
+    assert len(holders("<think>")) == 3 and holders("sk-of-this-test") == []
+    assert [path.name for path in holders("endpoint:")] == ["run_config.yaml"]
 
 
 @pytest.mark.parametrize(("url", "message"), [("null", "which endpoint"), ("x", "is not an addr")])

@@ -2,13 +2,21 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reasonrft.datamodules import GeneralDataModule
+from reasonrft.datamodules.sources import ProblemSource
 from reasonrft.errors import BadInput
+from reasonrft.evaluation.image_modes import without_images
 from reasonrft.evaluation.weights import weights_digest
-from tests.modules.answering import Counter, data, trainer
+from reasonrft.policy import Policy
+from reasonrft.policy.special_tokens import placeholder_ids
+from reasonrft.problems import Problem
+from reasonrft.tasks import CountingTask
+from tests.modules.answering import Counter, Reader, data, made_up, trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -28,7 +36,7 @@ def check_results(folder: Path) -> None:
     assert [row["id"] for row in predictions] == [f"id-{number:02d}" for number in range(10)]
 
 
-def test_a_test_scores_every_split(tmp_path, capsys):
+def test_a_test_measures_every_split(tmp_path, capsys):
     module, run = Counter(), trainer(tmp_path)
     run.test(module, data())
     metrics = {name: float(value) for name, value in run.callback_metrics.items()}
@@ -93,7 +101,7 @@ def test_validation_logs_and_keeps_nothing(tmp_path):
     assert not (tmp_path / "evaluation").exists()
 
 
-def test_prediction_writes_answers_and_no_scores(tmp_path, capsys):
+def test_prediction_writes_answers_and_no_accuracies(tmp_path, capsys):
     folder = tmp_path / "mine"
     module = Counter(results=str(folder))
     found = trainer(tmp_path).predict(module, data())
@@ -116,6 +124,115 @@ def test_a_folder_of_another_policys_answers_is_refused(tmp_path):
 def test_splits_need_a_datamodule(tmp_path):
     with pytest.raises(BadInput, match="needs a datamodule whose eval_splits"):
         trainer(tmp_path).test(Counter(), ["batch"])
+
+
+def test_blind_and_swapped_answers_stand_beside_the_real_ones(tmp_path, capsys):
+    module, run = Reader(results=str(tmp_path), blind=True, swap=True), trainer(tmp_path)
+    run.test(module, data())
+    splits = json.loads((tmp_path / "summary.json").read_text())["tasks"]["counting"]
+    told = {
+        name: [found[mode]["strict"] for mode in ("blind", "swapped")]
+        for name, found in splits.items()
+    }
+    # It reads every image rightly; 3 is the answer to one of ten and to one of five.
+    assert [found["strict"] for found in splits.values()] == [1, 1]
+    assert told == {"id": [0.1, 0], "ood-domain": [0.2, 0]}
+    assert [found["swapped"]["n"] for found in splits.values()] == [10, 5]
+    assert splits["id"]["blind"]["gap"]["strict"] == pytest.approx(0.9)
+    # Each question three times: with its image, without, with another.
+    assert len(module.asked) == 45 and sorted(module.images) == [0] * 15 + [1] * 30
+    metrics = {name: float(value) for name, value in run.callback_metrics.items()}
+    assert metrics["test/counting/id/accuracy"] == 1
+    assert metrics["test/counting/id/blind/accuracy"] == pytest.approx(0.1)
+    assert metrics["test/counting/id/swapped/accuracy"] == 0
+    assert "images - swapped" in capsys.readouterr().out
+    # The release's scorers and `score` read only what was answered with the images.
+    assert len(answers(tmp_path)) == 3 * 15
+    predictions = json.loads((tmp_path / "vision-r1-result" / "clevr-math.json").read_text())
+    assert [row["pred"] for row in predictions] == [str(number) for number in range(10)]
+
+
+def test_answers_of_the_modes_are_kept_apart_and_not_asked_again(tmp_path):
+    trainer(tmp_path).test(Reader(results=str(tmp_path)), data())
+    blind = Reader(results=str(tmp_path), blind=True)
+    trainer(tmp_path, limit_test_batches=2).test(blind, data())
+    assert set(blind.images) == {0}  # with the images all was known
+    again = Reader(results=str(tmp_path), blind=True, swap=True)
+    trainer(tmp_path).test(again, data(batch=4))
+    assert len(blind.images) + again.images.count(0) == 15
+    assert again.images.count(1) == 15  # swapped
+    files = {path.name: path.read_text().splitlines() for path in tmp_path.glob("answers*")}
+    assert {name: len(lines) for name, lines in files.items()} == {
+        "answers.jsonl": 15,
+        "answers.blind.jsonl": 15,
+        "answers.swapped.jsonl": 15,
+    }
+    keys = [json.loads(line)["key"] for lines in files.values() for line in lines]
+    assert len(set(keys)) == 45
+
+
+def test_blind_answers_of_several_ranks_count_once(tmp_path):
+    assert run_program(tmp_path, "--ranks", "2", "--blind") == 0
+    assert (tmp_path / "answers.blind.rank1.jsonl").exists()
+    splits = json.loads((tmp_path / "summary.json").read_text())["tasks"]["counting"]
+    assert [found["blind"]["n"] for found in splits.values()] == [10, 5]
+
+
+class Mixed(ProblemSource):
+    """A split of text alone, one of a single problem, and one like others."""
+
+    splits = ("text", "single", "ood")
+
+    def problems(self, split, task=None):
+        if split == "text":
+            return [Problem(f"t{n}", "general", (), "How many?", "3") for n in range(2)]
+        count = 1 if split == "single" else 4
+        return [replace(made_up(split, n), task="general") for n in range(count)]
+
+
+def test_splits_that_cannot_be_asked_so_are_left_out_and_said(tmp_path, caplog):
+    module = Reader(results=str(tmp_path), blind=True, swap=True)
+    with caplog.at_level("INFO"):
+        trainer(tmp_path).test(module, GeneralDataModule(Mixed()))
+    splits = json.loads((tmp_path / "summary.json").read_text())["tasks"]["general"]
+    modes = {name: found.keys() & {"blind", "swapped"} for name, found in splits.items()}
+    assert modes == {"text": set(), "single": {"blind"}, "ood": {"blind", "swapped"}}
+    told = "\n".join(caplog.messages)
+    assert "blind: all problems of split text are left out, for they have no images" in told
+    assert "swapped: all problems of split single are left out, for no other problem" in told
+
+
+class Texts(Mixed):
+    splits = ("text",)
+
+
+@pytest.mark.parametrize(("option", "mode"), [("blind", "blind"), ("swap", "swapped")])
+def test_problems_without_images_are_not_asked_blind(tmp_path, option, mode):
+    module = Reader(results=str(tmp_path), **{option: True})
+    with pytest.raises(BadInput, match=f"{mode}: no split can be asked so"):
+        trainer(tmp_path).test(module, GeneralDataModule(Texts()))
+    assert module.asked == []
+
+
+def test_validation_and_prediction_ask_with_the_images_alone(tmp_path):
+    module = Reader(results=str(tmp_path), blind=True, swap=True)
+    trainer(tmp_path).validate(module, data(), verbose=False)
+    trainer(tmp_path).predict(module, data())
+    assert module.images == [1] * (4 + 15)
+
+
+def test_a_blind_prompt_holds_no_image_and_no_place_for_one():
+    policy = Policy("tiny-counting")
+    policy.load()
+    shown = made_up("id", 3)
+    text = CountingTask().prompt(shown)
+    blind = without_images(shown)
+    assert CountingTask().prompt(blind) == text
+    prompt, other = policy.encoder.prompt(shown, text), policy.encoder.prompt(blind, text)
+    places = placeholder_ids(policy.model, policy.processor)
+    kept = [token for token in prompt.ids.tolist() if token not in places]
+    assert other.ids.tolist() == kept != prompt.ids.tolist()
+    assert "pixel_values" in prompt.inputs and "pixel_values" not in other.inputs
 
 
 def run_program(folder: Path, *options: str) -> int:

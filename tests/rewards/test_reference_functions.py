@@ -14,9 +14,9 @@ from reasonrft.reward_command import class_for
 from reasonrft.rewards import LengthReward
 from reasonrft.rewards.base import Reward
 from reasonrft.tasks import reference_functions as ref
-from reasonrft.tasks.functions import Call
 from reasonrft.tasks.official_rules import official_calls_text
 from reasonrft.tasks.tags import first_answer_block
+from reasonrft.trance_calls import Call
 from tests.conftest import problem
 
 # Rows that differ on purpose. All are crash semantics: the reference returns NaN for a completion

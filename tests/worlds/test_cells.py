@@ -3,7 +3,7 @@ import re
 import numpy as np
 
 from reasonrft.worlds import make_world
-from reasonrft.worlds.perception.cells import COLUMNS, ROWS, held, owned, written
+from reasonrft.worlds.perception.cells import COLUMNS, ROWS, label_cells, object_cells, point_cells
 from reasonrft.worlds.structure.boxes import Box
 
 
@@ -12,7 +12,7 @@ def test_a_cell_is_that_of_the_object_it_shows_most_of():
     owners[:16, :10] = 0  # most of the first cell
     owners[:16, 10:17] = 1  # the rest of it, and one column of the second: too little
     owners[:16, 32:35] = 1  # 3 of 16 columns of the third
-    assert owned(owners, ["red", "blue"]) == {"0": "red", "2": "blue"}
+    assert object_cells(owners, ["red", "blue"]) == {"0": "red", "2": "blue"}
 
 
 def test_a_label_is_in_all_cells_that_it_reaches_into():
@@ -20,18 +20,18 @@ def test_a_label_is_in_all_cells_that_it_reaches_into():
     wide = Box("4 x", 12, 26, 3, 10, 10, 7.0, "text")
     # Two pixels in the first column are too few.
     near = Box("B", 14, 20, 20, 27, 27, 7.0, "text")
-    cells = written([wide, near], 144, 96)
+    cells = label_cells([wide, near], 144, 96)
     assert cells == {"0": "x1 y0 40 x2", "1": "x1 y0 40 x2", "10": "x0 y1 B0"}
-    more = written([wide, near], 144, 96, {"B": "high3"})
+    more = label_cells([wide, near], 144, 96, {"B": "high3"})
     assert more == cells | {"10": "x0 y1 B0 high3"}
 
 
 def test_a_thing_is_in_the_cell_of_its_middle():
     things = [((15.9, 0.0), "filled"), ((16.0, 95.9), "empty"), ((3.0, 3.0), "empty")]
-    assert held(things, 144, 96) == {"0": "filled empty", "46": "empty"}
+    assert point_cells(things, 144, 96) == {"0": "filled empty", "46": "empty"}
 
 
-def test_cells_are_where_the_picture_has_its_objects():
+def test_cells_are_where_the_image_has_its_objects():
     problem = make_world("perception-counting", "tiny").problem("blocks", 1)
     (cells,) = problem.meta["cells"]
     names = set(re.findall(r"x\d y\d(?: \w+){4}", problem.cot))
@@ -44,10 +44,10 @@ def test_cells_are_where_the_picture_has_its_objects():
         assert abs(y - row) <= 2
 
 
-def test_cells_divide_pictures_of_any_size():
+def test_cells_divide_images_of_any_size():
     owners = np.zeros((96, 128), dtype=int)  # columns of 14.2 pixels
     owners[:, 64:] = 1
-    cells = owned(owners, ["left", "right"])
+    cells = object_cells(owners, ["left", "right"])
     assert len(cells) == ROWS * COLUMNS
     assert [cells[str(number)] for number in range(COLUMNS)] == ["left"] * 5 + ["right"] * 4
 
@@ -58,7 +58,7 @@ def test_cells_of_figures_say_kinds_squares_heights_and_parts():
     told = {problem.cot.split(".")[0]: problem for problem in problems}
     for kind in ("two grids", "bar chart", "divided triangle"):
         (cells,) = told[kind].meta["cells"]
-        # The picture's middle is a corner of this cell.
+        # The image's middle is a corner of this cell.
         assert cells["31"].split()[0] == kind.replace(" ", "-")
         words = " ".join(cells.values()).split()
         caption = told[kind].cot

@@ -8,14 +8,14 @@ from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import write_response
 from reasonrft.worlds import make_world
 from reasonrft.worlds.counting.words import grid_place
-from reasonrft.worlds.perception.counting import caption_of
+from reasonrft.worlds.perception.counting_perception import caption_of
 
 TASKS = ("counting", "structure", "transformation")
 THINGS = r"(large|medium|small) (\w+) (rubber|metal|glass) (\w+)"
 
 
-def drawn(task: str, split: str, count: int = 30, **knobs) -> list[Problem]:
-    world = make_world(f"perception-{task}", "tiny", **knobs)
+def drawn(task: str, split: str, count: int = 30, **world_args) -> list[Problem]:
+    world = make_world(f"perception-{task}", "tiny", **world_args)
     return [world.problem(split, index) for index in range(count)]
 
 
@@ -68,7 +68,7 @@ def test_questions_of_the_tasks_are_never_asked():
             assert not re.search(r"yes \d|total|off |stay|same", problem.cot)
 
 
-def test_sums_give_their_numbers_and_ask_nothing_of_the_picture():
+def test_sums_give_their_numbers_and_ask_nothing_of_the_image():
     asked = r"(\d+) .+ exist\. (Add|Subtract) (\d+) .+\. How many .+ exist\?"
     signs = {"Add": "+", "Subtract": "-"}
     sums = [one for one in drawn("counting", "train", 150) if one.meta["template"] == "sum"]
@@ -81,7 +81,7 @@ def test_sums_give_their_numbers_and_ask_nothing_of_the_picture():
 
 
 def test_a_search_says_its_kinds_plainly_and_marks_all_that_is_meant():
-    told = drawn("counting", "train", 100, told=True)
+    told = drawn("counting", "train", 100, text_only=True)
     searches = [one for one in told if one.meta["template"] == "all"]
     assert {problem.answer == "none" for problem in searches} == {True, False}
     assert {problem.question.count(" and all ") for problem in searches} == {0, 1}
@@ -102,7 +102,7 @@ def test_a_search_says_its_kinds_plainly_and_marks_all_that_is_meant():
 
 def test_what_is_told_is_asked_about_as_if_it_were_seen():
     kinds = set()
-    for problem in drawn("counting", "train", 120, told=True, whole=1.0):
+    for problem in drawn("counting", "train", 120, text_only=True, whole=1.0):
         caption, question = re.fullmatch(r"((?:x.+?\. )+)(.+)", problem.question).groups()
         assert not problem.images and not problem.meta["cells"]
         if problem.meta["template"] not in ("all", "sum"):
@@ -140,7 +140,7 @@ def test_the_answer_stands_in_the_thought_or_follows_from_it():
             assert re.search(rf"[xy]{problem.answer}\b", problem.cot)
 
 
-def test_pictures_of_one_problem_show_states_that_cannot_be_compared():
+def test_images_of_one_problem_show_states_that_cannot_be_compared():
     for problem in drawn("transformation", "left", 20, whole=1.0):
         first, second = problem.cot.split("\nsecond\n")
         assert first.startswith("first\n")
@@ -157,7 +157,7 @@ def test_problems_may_all_list_objects_or_none():
         drawn("transformation", "train", 1, listed=2.0)
 
 
-def test_calls_are_about_the_first_picture():
+def test_calls_are_about_the_first_image():
     calls = [one for one in drawn("transformation", "train", 150) if one.task == "transformation"]
     assert {one.answer.partition("(")[0] for one in calls} >= {"change_position", "change_color"}
     for problem in calls:
@@ -178,7 +178,7 @@ def test_captions_of_figures_read_what_is_written():
     assert len(kinds) == 9
 
 
-def test_light_changes_training_pictures_and_leaves_tests_as_they_are_drawn():
+def test_light_changes_training_images_and_leaves_tests_as_they_are_drawn():
     plain = drawn("counting", "train", 8, light=[], plain=1.0, antialias=[1])
     lit = drawn("counting", "train", 8, plain=0.0, antialias=[1])
     assert [one.cot for one in plain] == [one.cot for one in lit]

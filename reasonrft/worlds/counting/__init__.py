@@ -1,6 +1,5 @@
 """The counting world: CLEVR scenes and vehicles, CLEVR-Math questions, tallying chains."""
 
-from reasonrft.worlds.counting.verification import verify
-from reasonrft.worlds.counting.world import CountingWorld
+from reasonrft.worlds.counting.counting_world import CountingWorld
 
-__all__ = ["CountingWorld", "verify"]
+__all__ = ["CountingWorld"]

@@ -47,7 +47,7 @@ class Source:
     objects: tuple[int, int]
 
     def value(self, attribute: str, other_than: str = "") -> str:
-        return self.rng.choice([one for one in self.values[attribute] if one != other_than])
+        return self.rng.choice([value for value in self.values[attribute] if value != other_than])
 
     def described(self, *attributes: str) -> Description:
         return {key: self.value(key) for key in attributes}

@@ -111,50 +111,50 @@ def _subtraction_5(source: Source, answer: int) -> Draft:
 
 def _multihop(source: Source, answer: int) -> Draft:
     """Subtract all of these and all of those, which may overlap: how many objects are left?"""
-    one, two = source.some(ATTRIBUTES), source.some(ATTRIBUTES)
-    text = f"Subtract all {source.phrase(one)}. Subtract all {source.phrase(two)}. "
+    first, second = source.some(ATTRIBUTES), source.some(ATTRIBUTES)
+    text = f"Subtract all {source.phrase(first)}. Subtract all {source.phrase(second)}. "
     text += "How many objects are left?"
-    kinds = [one, two]
-    if all(two.get(key, value) == value for key, value in one.items()):
-        kinds.append(one | two)
+    kinds = [first, second]
+    if all(second.get(key, value) == value for key, value in first.items()):
+        kinds.append(first | second)
     total = source.size(answer)
     gone = [Group(1, source.rng.choice(kinds)) for _ in range(total - answer)]
-    groups = Group(answer, EVERYTHING, (one, two)), *gone
-    return Draft(Question(text, EVERYTHING, (one, two)), groups)
+    groups = Group(answer, EVERYTHING, (first, second)), *gone
+    return Draft(Question(text, EVERYTHING, (first, second)), groups)
 
 
 def _adversarial_0(source: Source, answer: int) -> Draft:
     """Subtract all of these and, of another shape, of those: how many of the first shape?"""
-    one = source.described("color", "shape")
-    two = {"color": source.value("color"), "shape": source.value("shape", one["shape"])}
-    shape = {"shape": one["shape"]}
-    text = f"Subtract all {source.phrase(one)}. Subtract all {source.phrase(two)}. "
+    first = source.described("color", "shape")
+    second = {"color": source.value("color"), "shape": source.value("shape", first["shape"])}
+    shape = {"shape": first["shape"]}
+    text = f"Subtract all {source.phrase(first)}. Subtract all {source.phrase(second)}. "
     text += f"How many {source.phrase(shape)} are left?"
     total = source.size(answer)
     off = source.few(0, total - answer)
     lure = source.few(0, min(2, total - answer - off))
     groups = (
-        Group(answer, shape, (one,)),
-        Group(off, one),
-        Group(lure, two),
+        Group(answer, shape, (first,)),
+        Group(off, first),
+        Group(lure, second),
         Group(total - answer - off - lure, EVERYTHING, (shape,)),
     )
-    return Draft(Question(text, shape, (one, two)), groups)
+    return Draft(Question(text, shape, (first, second)), groups)
 
 
 def _adversarial_1(source: Source, answer: int) -> Draft:
     """Subtract all of these: how many of those, of another shape, are left?"""
-    one = source.described("color", "shape")
-    two = {"color": source.value("color"), "shape": source.value("shape", one["shape"])}
-    text = f"Subtract all {source.phrase(one)}. How many {source.phrase(two)} are left?"
+    first = source.described("color", "shape")
+    second = {"color": source.value("color"), "shape": source.value("shape", first["shape"])}
+    text = f"Subtract all {source.phrase(first)}. How many {source.phrase(second)} are left?"
     total = source.size(answer)
     lure = source.few(0, min(3, total - answer))
     groups = (
-        Group(answer, two),
-        Group(lure, one),
-        Group(total - answer - lure, EVERYTHING, (two,)),
+        Group(answer, second),
+        Group(lure, first),
+        Group(total - answer - lure, EVERYTHING, (second,)),
     )
-    return Draft(Question(text, two, (one,)), groups)
+    return Draft(Question(text, second, (first,)), groups)
 
 
 def _so_many(source: Source, number: int, kind: Description) -> tuple[Group, ...]:

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any, cast
 
 from reasonrft.derivation.counting import CATEGORIES
-from reasonrft.worlds.counting.scenes import (
+from reasonrft.worlds.counting.counting_scenes import (
     SEEN_HEIGHT,
     SEEN_PIXELS,
     SEEN_WIDTH,
@@ -110,7 +110,7 @@ class Footprint:
         return any(self._gap(other, side) >= MARGIN for side in self._sides() + other._sides())
 
     def framed(self, camera: Camera) -> bool:
-        """Whether the picture shows all of the rectangle."""
+        """Whether the image shows all of the rectangle."""
         for along, across in product((-self.length, self.length), (-self.width, self.width)):
             x = self.x + along * self.ahead[0] - across * self.ahead[1]
             y = self.y + along * self.ahead[1] + across * self.ahead[0]
@@ -195,8 +195,8 @@ def _seen_parts(items: Sequence[Item], camera: Camera) -> list[Counter[str]]:
 
 def _own_pixels(item: Item, shown: Mapping[str, int]) -> int:
     """Pixels in the vehicle's own colour."""
-    own = {part.name for part in MODELS[item["shape"]] if not part.paint}
-    return sum(pixels for name, pixels in shown.items() if name in own)
+    body = {part.name for part in MODELS[item["shape"]] if not part.paint}
+    return sum(pixels for name, pixels in shown.items() if name in body)
 
 
 def _recognizable(item: Item, shown: Mapping[str, int]) -> bool:
@@ -208,15 +208,15 @@ def _distractors(
 ) -> dict[str, dict[str, str]]:
     """Some visible parts in another colour, as long as the vehicle's own is seen twice as much."""
     names = sorted({part.name for part in MODELS[item["shape"]]} - _NEVER_RECOLORED)
-    own, other = _own_pixels(item, shown), 0
+    in_color, recolored = _own_pixels(item, shown), 0
     painted = {part.name for part in MODELS[item["shape"]] if part.paint}
     colors = [color for color in COLORS if color != item["color"]]
     parts: dict[str, dict[str, str]] = {}
     for name in rng.sample(names, rng.randint(0, most)):
-        left = own if name in painted else own - shown[name]
-        if shown[name] >= SEEN_PART and left >= 2 * (other + shown[name]):
+        left = in_color if name in painted else in_color - shown[name]
+        if shown[name] >= SEEN_PART and left >= 2 * (recolored + shown[name]):
             parts[name] = {"color": rng.choice(colors), "material": rng.choice(_MATERIALS)}
-            own, other = left, other + shown[name]
+            in_color, recolored = left, recolored + shown[name]
     return parts
 
 

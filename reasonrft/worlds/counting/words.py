@@ -27,15 +27,14 @@ COLUMNS, ROWS = 8, 6
 """Cells of the grid that compact chains point with."""
 
 _LEFT, _RIGHT = 0.4, 0.6
-# Rows are told apart as seen by a camera at any height of the picture: CLEVR's objects stand in
+# Rows are told apart as seen by a camera at any height of the image: CLEVR's objects stand in
 # three equal parts in front of, between and behind these, in widths below the middle.
 _BACK, _FRONT = -0.085, 0.0
-_PLACES = (
+PLACES = (
     ("at the back left", "at the back", "at the back right"),
     ("on the left", "in the middle", "on the right"),
     ("at the front left", "at the front", "at the front right"),
 )
-PLACES = tuple(place for row in _PLACES for place in row)
 
 
 def fits(item: Mapping[str, str], asked: Description) -> bool:
@@ -68,22 +67,22 @@ def plural(noun: str) -> str:
 
 
 def grid_place(pixel: Sequence[float], width: int, height: int) -> str:
-    """Column and row of the cell that a point of the picture is in, like x3 y2."""
+    """Column and row of the cell that a point of the image is in, like x3 y2."""
     column = min(max(int(pixel[0] / width * COLUMNS), 0), COLUMNS - 1)
     row = min(max(int(pixel[1] / height * ROWS), 0), ROWS - 1)
     return f"x{column} y{row}"
 
 
 def clear_of_borders(pixel: Sequence[float], width: int, height: int, share: float) -> bool:
-    """Whether a point of the picture keeps this share of a cell's side from its borders."""
+    """Whether a point of the image keeps this share of a cell's side from its borders."""
     sides = (pixel[0] / width * COLUMNS) % 1, (pixel[1] / height * ROWS) % 1
     return all(share <= side <= 1 - share for side in sides)
 
 
 def spoken_place(pixel: Sequence[float], width: int, height: int) -> str:
-    """Where a point of the picture is, in words."""
+    """Where a point of the image is, in words."""
     across, down = pixel[0] / width, (pixel[1] - height / 2) / width
-    return _PLACES[(down > _BACK) + (down > _FRONT)][(across > _LEFT) + (across > _RIGHT)]
+    return PLACES[(down > _BACK) + (down > _FRONT)][(across > _LEFT) + (across > _RIGHT)]
 
 
 def from_left_to_right(objects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

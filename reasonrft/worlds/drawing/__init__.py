@@ -1,1 +1,1 @@
-"""Pictures of solids: camera, light, and the bytes of a file."""
+"""Images of solids: camera, light, PNG files."""

@@ -1,6 +1,6 @@
 """Where the camera and the lamps of CLEVR and TRANCE stand, and what the camera sees where.
 
-Lengths are Blender's; the picture's u goes right and v goes down, both in pixels.
+Lengths are Blender's; the image's u goes right and v goes down, both in pixels.
 """
 
 import math
@@ -27,13 +27,13 @@ class Camera:
 
     @cached_property
     def axes(self) -> tuple[Point, Point, Point]:
-        """Unit vectors to the right of the picture, to its top, and out of it to the viewer."""
+        """Unit vectors to the right of the image, to its top, and out of it to the viewer."""
         back = unit(minus(self.position, self.target))
         right = unit(cross((0.0, 0.0, 1.0), back))
         return right, cross(back, right), back
 
     def focal(self, width: int) -> float:
-        """The focal length in pixels of a picture this wide."""
+        """The focal length in pixels of an image this wide."""
         return self.lens / self.sensor * width
 
     def project(self, point: Point, width: int, height: int) -> tuple[float, float, float]:

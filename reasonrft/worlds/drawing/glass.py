@@ -9,8 +9,8 @@ import numpy as np
 from reasonrft.worlds.drawing.camera import Triple
 from reasonrft.worlds.drawing.lighting import Lamp
 from reasonrft.worlds.drawing.mirrors import mirrored
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized
 from reasonrft.worlds.drawing.shading import Studio, Surface, picked
-from reasonrft.worlds.drawing.shapes import Body, normalized
 
 THROUGH = 0.78
 """Share of the ground's light that comes through, before the tint."""
@@ -25,14 +25,14 @@ RIM = 0.6
 """Share of the light that is lost where the glass is seen edge on."""
 
 
-def glassy(studio: Studio, surface: Surface, sight: Triple) -> list[np.ndarray]:
+def glassy(studio: Studio, surface: Surface, view: Triple) -> list[np.ndarray]:
     """Light that glass sends to the camera."""
-    (a, b, c), (x, y, z) = sight, surface.normal
+    (a, b, c), (x, y, z) = view, surface.normal
     through = THROUGH * (1 - RIM * (1 + a * x + b * y + c * z))
     for body, part in surface.each():
         if body.solid.shape != "sphere":
             through[part] *= _band(body, picked(surface.point, part))
-    mirror = mirrored(sight, surface.normal)
+    mirror = mirrored(view, surface.normal)
     glint = np.zeros_like(through)
     for lamp in studio.lamps:
         glint += _glint(lamp, surface, mirror)

@@ -1,4 +1,4 @@
-"""What may befall a drawn picture's light: options of the worlds, all drawn from one `Random`."""
+"""Effects on drawn images (light, noise, blur, JPEG), each drawn from one `Random`."""
 
 import io
 import math
@@ -15,15 +15,15 @@ _BYTES_DEVIATION = 147.80
 
 
 class Effect:
-    """A change of a whole picture."""
+    """A change of a whole image."""
 
     def __call__(self, pixels: np.ndarray, rng: random.Random) -> np.ndarray:
-        """Another picture of the same size."""  # (H, W, 3) uint8
-        raise NotImplementedError(f"{type(self).__name__} does not say what it changes")
+        """Another image of the same size."""  # (H, W, 3) uint8
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__")
 
 
 class RandomLight(Effect):
-    """Another exposure, tint and gradient for each picture."""
+    """Another exposure, tint and gradient for each image."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class RandomLight(Effect):
 
 
 class SensorNoise(Effect):
-    """Grain: every byte a little off."""
+    """Normally distributed noise on every byte."""
 
     def __init__(self, amount: Range = (0.0, 0.03)) -> None:
         """
@@ -76,7 +76,7 @@ class SensorNoise(Effect):
 
 
 class Blur(Effect):
-    """A picture out of focus."""
+    """An image out of focus."""
 
     def __init__(self, radius: Range = (0.0, 1.0)) -> None:
         """
@@ -96,7 +96,7 @@ class Blur(Effect):
 
 
 class Compression(Effect):
-    """The marks that JPEG leaves; they depend on the build of Pillow."""
+    """JPEG artefacts; their pixels depend on the version of libjpeg."""
 
     def __init__(self, quality: tuple[int, int] = (30, 95)) -> None:
         """
@@ -113,14 +113,14 @@ class Compression(Effect):
 
 
 def apply(effects: Sequence[Effect], pixels: np.ndarray, rng: random.Random) -> np.ndarray:
-    """A picture after all the effects, in their order."""
+    """Apply the effects to an image, in their order."""
     for effect in effects:
         pixels = effect(pixels, rng)
     return pixels
 
 
 def _slope(shape: tuple[int, ...], rng: random.Random, most: float) -> np.ndarray:
-    """Factors around 1 that change linearly over the picture."""
+    """Factors around 1 that change linearly over the image."""
     down, right = rng.uniform(-most, most), rng.uniform(-most, most)
     rows = (np.arange(shape[0]) / shape[0] - 0.5) * down
     columns = (np.arange(shape[1]) / shape[1] - 0.5) * right

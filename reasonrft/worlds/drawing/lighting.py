@@ -14,7 +14,7 @@ from reasonrft.worlds.drawing.scene import Point
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What stays the same from scene to scene, fitted to the real pictures."""
+    """What stays the same from scene to scene, fitted to the real images."""
 
     aims: tuple[Point, Point, Point]
     """Where the key, back and fill lamps face."""

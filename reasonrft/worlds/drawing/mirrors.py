@@ -8,8 +8,8 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Triple, dot, minus
 from reasonrft.worlds.drawing.lighting import Lamp
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized
 from reasonrft.worlds.drawing.shading import Studio, Surface, cover, picked, slices
-from reasonrft.worlds.drawing.shapes import Body, normalized
 
 REFLECTED = 0.88
 """Share of light that the metal sends on, before its tint."""
@@ -29,23 +29,23 @@ _NEAR = 4.0
 """How many radii away another solid is still seen in metal."""
 
 
-def metallic(studio: Studio, surface: Surface, sight: Triple) -> list[np.ndarray]:
+def metallic(studio: Studio, surface: Surface, view: Triple) -> list[np.ndarray]:
     """Light that metal sends to the camera."""
-    mirror = mirrored(sight, surface.normal)
+    mirror = mirrored(view, surface.normal)
     seen = _surroundings(studio, surface, mirror)
     _reflect_solids(studio, surface, mirror, seen)
     brushing = _brushing(surface)
     for lamp in studio.lamps:
-        shine = _highlight(lamp, surface, sight, brushing)
-        for color, part in zip(seen, lamp.hue, strict=True):
-            color += shine * part
+        shine = _highlight(lamp, surface, view, brushing)
+        for color, hue in zip(seen, lamp.hue, strict=True):
+            color += shine * hue
     return [tint * color for tint, color in zip(surface.tints(), seen, strict=True)]
 
 
-def mirrored(sight: Triple, normal: Triple) -> Triple:
+def mirrored(view: Triple, normal: Triple) -> Triple:
     """Where lines of sight go on to."""
-    twice = 2 * (sight[0] * normal[0] + sight[1] * normal[1] + sight[2] * normal[2])
-    x, y, z = (s - twice * n for s, n in zip(sight, normal, strict=True))
+    twice = 2 * (view[0] * normal[0] + view[1] * normal[1] + view[2] * normal[2])
+    x, y, z = (s - twice * n for s, n in zip(view, normal, strict=True))
     return x, y, z
 
 
@@ -123,11 +123,11 @@ def _brushing(surface: Surface) -> tuple[Triple, Triple]:
 
 
 def _highlight(
-    lamp: Lamp, surface: Surface, sight: Triple, brushing: tuple[Triple, Triple]
+    lamp: Lamp, surface: Surface, view: Triple, brushing: tuple[Triple, Triple]
 ) -> np.ndarray:
     """How brightly a lamp shines in brushed metal: by how far the normal is from the best one."""
     way = normalized(lamp.way(surface.point))
-    half = normalized((way[0] - sight[0], way[1] - sight[1], way[2] - sight[2]))
+    half = normalized((way[0] - view[0], way[1] - view[1], way[2] - view[2]))
     along, across = (
         half[0] * brush[0] + half[1] * brush[1] + half[2] * brush[2] for brush in brushing
     )

@@ -1,6 +1,6 @@
-"""Pictures of solids on the ground, and who is seen at each pixel.
+"""Images of solids on the ground, and which object is seen at each pixel.
 
-Rays are cast, not sampled: a solid's pixels are found inside its window, then lit.
+One ray is cast through each pixel; a solid is searched for only inside its window.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from reasonrft.worlds.drawing.display import displayed
 from reasonrft.worlds.drawing.glass import glassy
 from reasonrft.worlds.drawing.lighting import CLEVR_ROOM, TRANCE_ROOM
 from reasonrft.worlds.drawing.mirrors import metallic, surface_of
+from reasonrft.worlds.drawing.ray_shapes import Body, normalized, window
 from reasonrft.worlds.drawing.scene import Material, Solid
 from reasonrft.worlds.drawing.shading import Studio, Surface, matt, picked
-from reasonrft.worlds.drawing.shapes import Body, normalized, window
 
 Ground = Literal["clevr", "trance"]
 Light = Callable[[Studio, Surface, Triple], list[np.ndarray]]
@@ -30,8 +30,8 @@ STAGE, LINE, LINE_LIGHT = 3.0, 0.04, 1.15
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Pixels, and whose they are."""
+class Rendering:
+    """An image and the object that each of its pixels shows."""
 
     pixels: np.ndarray
     """Red, green and blue as bytes."""  # (H, W, 3)
@@ -47,7 +47,7 @@ def draw(
     height: int,
     antialias: int = 1,
     ground: Ground = "clevr",
-) -> Picture:
+) -> Rendering:
     """Draw solids; with antialias n, each pixel is the mean of n by n."""
     bodies = [Body(solid) for solid in solids]
     rays = camera.rays(width, height)
@@ -62,11 +62,11 @@ def draw(
         _draw_square(colors, camera, rays)
     surface, spots = _surface(bodies, camera, rays, index, depth)
     _draw_solids(colors, studio, surface, rays, spots)
-    return Picture(displayed(colors, antialias), owners)
+    return Rendering(displayed(colors, antialias), owners)
 
 
 def visible_pixels(solids: list[Solid], camera: Camera, width: int, height: int) -> list[int]:
-    """How many pixels show each object: counts of `Picture.owners`, without drawing."""
+    """How many pixels show each object: counts of `Rendering.owners`, without drawing."""
     bodies = [Body(solid) for solid in solids]
     index, _ = _trace(bodies, camera, camera.rays(width, height))
     seen = np.bincount(index.ravel() + 1, minlength=len(solids) + 1)[1:]
@@ -121,9 +121,9 @@ def _draw_solids(
         rows, same = surface.of(material)
         if len(rows):
             where = spots[0][rows], spots[1][rows]
-            sight = normalized(picked(rays, where))
-            for color, part in zip(colors, light(studio, same, sight), strict=True):
-                color[where] = part
+            view = normalized(picked(rays, where))
+            for color, channel in zip(colors, light(studio, same, view), strict=True):
+                color[where] = channel
 
 
 def _surface(

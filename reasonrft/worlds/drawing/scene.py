@@ -1,4 +1,4 @@
-"""What a picture is drawn from: solids that stand on the ground, in CLEVR's colours."""
+"""What an image is drawn from: solids that stand on the ground, in CLEVR's colours."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -8,9 +8,9 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Camera, Lamps, Triple
 from reasonrft.worlds.drawing.lighting import Lamp, Room, hung
+from reasonrft.worlds.drawing.ray_shapes import Body, beyond, window
 from reasonrft.worlds.drawing.scene import Material, rgb
 from reasonrft.worlds.drawing.shadows import can_shade, hidden, shadow_window
-from reasonrft.worlds.drawing.shapes import Body, beyond, window
 
 DIFFUSE = 1.27
 """One over the share of light that the ground sends back: `Room`'s light is the ground's."""
@@ -39,7 +39,9 @@ class Surface:
     def of(self, material: Material) -> tuple[np.ndarray, "Surface"]:
         """The points on solids of one material, and where they stand among all."""
         same = [body.solid.material == material for body in self.bodies]
-        counts = [count if own else 0 for count, own in zip(self._counts(), same, strict=True)]
+        counts = [
+            count if is_same else 0 for count, is_same in zip(self._counts(), same, strict=True)
+        ]
         where = self.rows(same)
         point, normal = picked(self.point, where), picked(self.normal, where)
         return where, Surface(self.bodies, slices(counts), point, normal)
@@ -170,6 +172,6 @@ def cover(body: Body, point: Triple) -> np.ndarray:
     return np.minimum(radius * radius * z / (square * np.sqrt(square)), 1)
 
 
-def matt(studio: Studio, surface: Surface, sight: Triple) -> list[np.ndarray]:
+def matt(studio: Studio, surface: Surface, view: Triple) -> list[np.ndarray]:
     """Light that rubber sends to the camera: the same in every direction."""
     return studio.diffuse(surface)

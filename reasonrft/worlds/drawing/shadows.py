@@ -8,8 +8,8 @@ import numpy as np
 
 from reasonrft.worlds.drawing.camera import Camera, Triple, minus
 from reasonrft.worlds.drawing.lighting import Lamp
+from reasonrft.worlds.drawing.ray_shapes import Body, slab, window
 from reasonrft.worlds.drawing.scene import Point
-from reasonrft.worlds.drawing.shapes import Body, slab, window
 
 Area = tuple[slice, slice]
 _TINY = 1e-9
@@ -52,7 +52,7 @@ def can_shade(body: Body, lamp: Lamp, receivers: list[Body]) -> list[bool]:
     a, b, c = minus(lamp.position, body.solid.center)
     length = a * a + b * b + c * c
     spread = body.radius + lamp.span / 2
-    found = []
+    shaded = []
     for receiver in receivers:
         x, y, z = minus(receiver.solid.center, body.solid.center)
         along = (a * x + b * y + c * z) / length
@@ -61,8 +61,8 @@ def can_shade(body: Body, lamp: Lamp, receivers: list[Body]) -> list[bool]:
         else:
             distance = x * x + y * y + z * z - along * along * length
             reach = spread * (1 - along) + receiver.radius
-        found.append(distance < reach * reach and receiver is not body)
-    return found
+        shaded.append(distance < reach * reach and receiver is not body)
+    return shaded
 
 
 def _sphere_clearance(origin: Triple, ray: Triple, radius: float) -> tuple[np.ndarray, np.ndarray]:
@@ -95,15 +95,15 @@ def _pillar_clearance(origin: Triple, ray: Triple, body: Body) -> tuple[np.ndarr
 def _box_clearance(
     origin: tuple[np.ndarray, np.ndarray],
     ray: tuple[np.ndarray, np.ndarray],
-    part: tuple[np.ndarray, np.ndarray],
+    span: tuple[np.ndarray, np.ndarray],
     length: np.ndarray,
     size: Point,
 ) -> np.ndarray:
-    """How deep segments and a rectangle overlap: the least over the axes that could part them."""
+    """How deep segments and a rectangle overlap: the least over possible separating axes."""
     (x, y), (dx, dy) = origin, ray
     across = (np.abs(dy) * size[0] + np.abs(dx) * size[1] - np.abs(x * dy - y * dx)) / length
-    for place, step, half in ((x, dx, size[0]), (y, dy, size[1])):
-        one, two = place + part[0] * step, place + part[1] * step
-        inner = np.minimum(half - np.minimum(one, two), half + np.maximum(one, two))
+    for middle, step, half in ((x, dx, size[0]), (y, dy, size[1])):
+        start, end = middle + span[0] * step, middle + span[1] * step
+        inner = np.minimum(half - np.minimum(start, end), half + np.maximum(start, end))
         across = np.minimum(across, inner)
     return across

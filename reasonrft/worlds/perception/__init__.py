@@ -1,7 +1,7 @@
-"""Perception: what pictures show, in the words of the tasks' chains, and never their questions."""
+"""Perception: what images show, in the words of the tasks' chains, and never their questions."""
 
-from reasonrft.worlds.perception.counting import CountingPerception
-from reasonrft.worlds.perception.structure import StructurePerception
-from reasonrft.worlds.perception.transformation import TransformationPerception
+from reasonrft.worlds.perception.counting_perception import CountingPerception
+from reasonrft.worlds.perception.structure_perception import StructurePerception
+from reasonrft.worlds.perception.transformation_perception import TransformationPerception
 
 __all__ = ["CountingPerception", "StructurePerception", "TransformationPerception"]

@@ -32,7 +32,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Obstacles:
-    """What labels must stay clear of: chords, circles, marks, and the picture's edge."""
+    """What labels must stay clear of: chords, circles, marks, and the image's edge."""
 
     chords: list[Chord]
     rings: list[tuple[Point, float]]

@@ -57,9 +57,9 @@ class Figure:
     """Shapes in order of drawing; built up by one topology."""
 
     stretch: bool = False
-    """Fill the picture both ways, as tables do, instead of keeping shapes true."""
+    """Fill the image both ways, as tables do, instead of keeping shapes true."""
     room: tuple[Point, ...] = ()
-    """Points that the picture must hold besides the shapes."""
+    """Points that the image must hold besides the shapes."""
     shapes: list[Path | Circle] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)

@@ -80,8 +80,8 @@ def _named_place(label: Label, points: list[Point], place: Point) -> Point:
     return anchor(label, points)
 
 
-def _nearest(box: Box, own: Point, rivals: list[Point]) -> bool:
-    reach = length(box.center, own)
+def _nearest(box: Box, target: Point, rivals: list[Point]) -> bool:
+    reach = length(box.center, target)
     return all(reach < length(box.center, rival) for rival in rivals)
 
 

@@ -7,15 +7,15 @@ import numpy.typing as npt
 
 from reasonrft.worlds.structure.boxes import Box
 from reasonrft.worlds.structure.figure import Path
+from reasonrft.worlds.structure.figure_layout import Drawing
 from reasonrft.worlds.structure.glyphs import LETTERS, advance, glyph_coverage, glyph_origin
-from reasonrft.worlds.structure.layout import Drawing
 from reasonrft.worlds.structure.plane import Point
 from reasonrft.worlds.structure.raster import Canvas
 from reasonrft.worlds.structure.themes import Theme
 
 
 def render(drawing: Drawing, theme: Theme) -> npt.NDArray[np.uint8]:
-    """The picture, (H, W, 3)."""
+    """The image, (H, W, 3)."""
     canvas = Canvas(*drawing.size, theme.ground)
     for shape in drawing.shapes:
         if isinstance(shape, Path):

@@ -17,7 +17,7 @@ Color = tuple[int, int, int]
 
 
 class Canvas:
-    """An RGB picture that grows by blending shapes over it."""
+    """An RGB image that grows by blending shapes over it."""
 
     def __init__(self, width: int, height: int, ground: Color) -> None:
         self.channels = [np.full((height, width), float(value)) for value in ground]
@@ -28,7 +28,7 @@ class Canvas:
         return np.stack(whole, axis=-1)  # (H, W, 3)
 
     def blend(self, cover: Array, left: int, top: int, color: Color) -> None:
-        """Lay a colour over the picture where the coverage map at (left, top) says."""
+        """Lay a colour over the image where the coverage map at (left, top) says."""
         x0, y0 = max(left, 0), max(top, 0)
         x1 = min(left + cover.shape[1], self.width)
         y1 = min(top + cover.shape[0], self.height)
@@ -62,7 +62,7 @@ class Canvas:
         self.blend(_polygon(cover, [(x - left, y - top) for x, y in points]), left, top, color)
 
     def _room(self, points: list[Point], reach: float) -> tuple[int, int, Array]:
-        """An empty coverage map around some points, cut to the picture."""
+        """An empty coverage map around some points, cut to the image."""
         xs, ys = [x for x, _ in points], [y for _, y in points]
         left, top = math.floor(max(min(xs) - reach, 0)), math.floor(max(min(ys) - reach, 0))
         right = math.ceil(min(max(xs) + reach, self.width))

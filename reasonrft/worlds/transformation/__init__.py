@@ -1,6 +1,5 @@
 """The transformation world: TRANCE's scenes, changes and views, comparing chains."""
 
-from reasonrft.worlds.transformation.check import verify
-from reasonrft.worlds.transformation.world import TransformationWorld
+from reasonrft.worlds.transformation.transformation_world import TransformationWorld
 
-__all__ = ["TransformationWorld", "verify"]
+__all__ = ["TransformationWorld"]

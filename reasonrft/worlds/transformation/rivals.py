@@ -1,4 +1,4 @@
-"""Other explanations of two pictures: what makes an answer the only one."""
+"""Other explanations of two images: what makes an answer the only one."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,9 +10,9 @@ _NEVER = 99
 
 
 def has_rival(initial: State, final: State, most: int) -> bool:
-    """Whether at most so many calls also lead from one picture to the other in another way.
+    """Whether at most so many calls also lead from one image to the other in another way.
 
-    A picture shows things in places, not which object they are: so another explanation takes
+    An image shows things in places, not which object they are: so another explanation takes
     another thing for what became of an object. With each thing taken for its own object there is no
     other: a call per difference is needed, and one move leads one way only. Rivals that would
     overlap on their way count too.

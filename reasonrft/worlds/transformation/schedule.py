@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from reasonrft.derivation.transformation import DIRECTIONS
-from reasonrft.tasks.functions import VALUES
+from reasonrft.trance_calls import VALUES
 
 KINDS = ("inner", "out", "in")
 """Moves on the stage, off it and onto it."""

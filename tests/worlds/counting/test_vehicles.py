@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from reasonrft.derivation.counting import CATEGORIES
-from reasonrft.worlds.counting.scenes import scene_camera, seen_pixels
+from reasonrft.worlds.counting.counting_scenes import scene_camera, seen_pixels
+from reasonrft.worlds.counting.counting_world import CountingWorld
 from reasonrft.worlds.counting.vehicle_models import MODELS
 from reasonrft.worlds.counting.vehicles import LENGTHS, Footprint, Vehicles
-from reasonrft.worlds.counting.world import CountingWorld
 from reasonrft.worlds.drawing.camera import CLEVR
 from reasonrft.worlds.drawing.scene import COLORS
 

@@ -42,7 +42,7 @@ def test_rays_run_back_along_the_projection(camera: Camera) -> None:
         assert (u, v, depth) == pytest.approx((column + 0.5, row + 0.5, 7), abs=1e-4)
 
 
-def test_ground_directions_are_those_of_the_picture() -> None:
+def test_ground_directions_are_those_of_the_image() -> None:
     for camera in CAMERAS:
         middle = camera.project((0, 0, 0), 240, 160)
         seen = {

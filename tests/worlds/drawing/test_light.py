@@ -1,4 +1,4 @@
-"""Effects on pictures: drawn from one source, bounded, repeatable."""
+"""Effects on images: drawn from one source, bounded, repeatable."""
 
 import hashlib
 import random
@@ -24,7 +24,7 @@ def slope(height: int = 40, width: int = 60) -> np.ndarray:
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
-def test_the_same_source_gives_the_same_picture(effect: Effect) -> None:
+def test_the_same_source_gives_the_same_image(effect: Effect) -> None:
     pixels = slope()
     before = pixels.copy()
     one, two = (effect(pixels, random.Random(5)) for _ in range(2))

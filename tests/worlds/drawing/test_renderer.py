@@ -1,4 +1,4 @@
-"""Pictures: who is seen where, and in what light."""
+"""Images: who is seen where, and in what light."""
 
 import hashlib
 import random
@@ -13,9 +13,9 @@ from reasonrft.worlds.drawing.camera import (
     TRANCE_LAMPS,
     Camera,
 )
+from reasonrft.worlds.drawing.ray_shapes import Body
 from reasonrft.worlds.drawing.renderer import draw, visible_pixels
 from reasonrft.worlds.drawing.scene import COLORS, Solid, rgb
-from reasonrft.worlds.drawing.shapes import Body
 
 BALL = Solid("sphere", (0, 0, 0.7), (0.7, 0.7, 0.7), color="red")
 
@@ -105,10 +105,10 @@ def test_the_nearer_solid_hides_the_farther() -> None:
 
 
 def test_nothing_but_ground() -> None:
-    picture = draw([], CLEVR, CLEVR_LAMPS, 60, 40)
-    assert (picture.owners == -1).all()
-    assert picture.pixels.shape == (40, 60, 3) and picture.pixels.dtype == np.uint8
-    assert picture.pixels.min() > 80  # Ground everywhere, no black horizon.
+    image = draw([], CLEVR, CLEVR_LAMPS, 60, 40)
+    assert (image.owners == -1).all()
+    assert image.pixels.shape == (40, 60, 3) and image.pixels.dtype == np.uint8
+    assert image.pixels.min() > 80  # Ground everywhere, no black horizon.
     assert visible_pixels([], CLEVR, 60, 40) == []
 
 
@@ -123,9 +123,9 @@ def test_antialiasing_smooths_pixels_and_leaves_owners() -> None:
 
 def test_a_shadow_falls_away_from_the_only_lamp_in_sight() -> None:
     bare = draw([], CLEVR, CLEVR_LAMPS, 120, 80).pixels.astype(int)
-    picture = draw([BALL], CLEVR, CLEVR_LAMPS, 120, 80)
-    change = (picture.pixels.astype(int) - bare).sum(-1)
-    ground = picture.owners == -1
+    image = draw([BALL], CLEVR, CLEVR_LAMPS, 120, 80)
+    change = (image.pixels.astype(int) - bare).sum(-1)
+    ground = image.owners == -1
     assert change[ground].min() < -100  # Contact and shadow.
     u, v, _ = CLEVR.project((0, 0, 0), 120, 80)
     rows, columns = np.nonzero(ground & (change < -60))
@@ -133,15 +133,15 @@ def test_a_shadow_falls_away_from_the_only_lamp_in_sight() -> None:
 
 
 def test_materials_differ_as_materials_do() -> None:
-    pictures = {}
+    images = {}
     for material in ("rubber", "metal", "glass"):
         ball = Solid("sphere", BALL.center, BALL.size, 0, "blue", material)
-        picture = draw([ball], CLEVR, CLEVR_LAMPS, 240, 160)
-        pictures[material] = picture.pixels[picture.owners == 0].astype(int)
-    brightest = {name: pixels.max() for name, pixels in pictures.items()}
+        image = draw([ball], CLEVR, CLEVR_LAMPS, 240, 160)
+        images[material] = image.pixels[image.owners == 0].astype(int)
+    brightest = {name: pixels.max() for name, pixels in images.items()}
     assert brightest["metal"] > 220 > 200 > brightest["rubber"]
-    assert pictures["glass"].mean() < pictures["rubber"].mean()
-    assert pictures["metal"].std() > 1.1 * pictures["rubber"].std()
+    assert images["glass"].mean() < images["rubber"].mean()
+    assert images["metal"].std() > 1.1 * images["rubber"].std()
 
 
 def test_trance_draws_its_stage_and_clevr_does_not() -> None:

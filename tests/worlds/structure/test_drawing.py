@@ -42,7 +42,7 @@ def test_shapes_cover_their_area():
     assert ink(canvas) == pytest.approx(2 * math.pi * 20 * 2, rel=0.01)
 
 
-def test_shapes_are_cut_at_the_edge_of_the_picture():
+def test_shapes_are_cut_at_the_edge_of_the_image():
     canvas = Canvas(20, 10, WHITE)
     canvas.disc((0, 0), 6, BLACK)
     canvas.stroke([(-50, 5), (50, 5)], 2, BLACK)

@@ -1,4 +1,4 @@
-"""Labels in every figure: readable, apart, inside the picture. Measured by points, not by boxes."""
+"""Labels in every figure: readable, apart, inside the image. Measured by points, not by boxes."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from reasonrft.worlds.structure import StructureWorld
 from reasonrft.worlds.structure.boxes import meets_chord, meets_ring
 from reasonrft.worlds.structure.figure import Circle
-from reasonrft.worlds.structure.layout import Drawing, Mapping
+from reasonrft.worlds.structure.figure_layout import Drawing, Mapping
 from reasonrft.worlds.structure.painting import render
 
 WORLDS = {

@@ -11,7 +11,7 @@ from reasonrft.derivation.transformation import (
     Transformation,
     transform,
 )
-from reasonrft.tasks.functions import VALUES
+from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.transformation.rivals import has_rival
 
 

@@ -12,7 +12,7 @@ from reasonrft.worlds.structure.topologies.arcs import (
 from reasonrft.worlds.structure.topologies.charts import bar_chart, table
 from reasonrft.worlds.structure.topologies.chords import chord_angle, chord_lengths, secant_angle
 from reasonrft.worlds.structure.topologies.circles import circle_angle
-from reasonrft.worlds.structure.topologies.counting import (
+from reasonrft.worlds.structure.topologies.count_shapes import (
     count_rectangles,
     count_squares,
     count_triangles,

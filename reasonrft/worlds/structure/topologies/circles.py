@@ -1,9 +1,9 @@
 """Central and inscribed angles of one circle."""
 
 from reasonrft.worlds.structure.chain import minus, over, times
-from reasonrft.worlds.structure.phrases import ask
 from reasonrft.worlds.structure.plane import polar
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask
 from reasonrft.worlds.structure.sketch import Sketch
 from reasonrft.worlds.structure.topologies.triangles import step_of
 

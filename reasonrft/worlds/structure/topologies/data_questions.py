@@ -52,9 +52,16 @@ def question(
 
 
 def _mistakes(data: Data, names: list[str], answer: int) -> list[int]:
-    one, two = (data.values[name] for name in names)
+    first, second = (data.values[name] for name in names)
     everything = list(data.values.values())
-    return [answer + 1, answer - 1, one + two, abs(one - two), sum(everything), *everything]
+    return [
+        answer + 1,
+        answer - 1,
+        first + second,
+        abs(first - second),
+        sum(everything),
+        *everything,
+    ]
 
 
 def _read(draw: Draw, data: Data, names: list[str]) -> list[int]:
@@ -76,9 +83,9 @@ def _difference(draw: Draw, data: Data, names: list[str], limit: int) -> tuple[s
 
 
 def _sum(draw: Draw, data: Data, names: list[str], limit: int) -> tuple[str, int]:
-    one, two = names
+    first, second = names
     total = draw.chain.add_up(_read(draw, data, names))
-    return f"How many {data.things} are there for {one} and {two} together?", total
+    return f"How many {data.things} are there for {first} and {second} together?", total
 
 
 def _total(draw: Draw, data: Data, names: list[str], limit: int) -> tuple[str, int]:

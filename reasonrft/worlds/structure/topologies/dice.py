@@ -60,13 +60,13 @@ def opposite_face(draw: Draw) -> Puzzle:
 def _explain(chain: Chain, views: list[View], asked: int, answer: int) -> None:
     met: set[int] = set()
     for number, view in enumerate(views, 1):
-        one, two = sorted(set(view) - {asked})
+        first, second = sorted(set(view) - {asked})
         chain.say(
-            f"View {number} shows {asked} next to {one} and {two}",
-            f"In view {number}, {asked} touches {one} and {two}",
-            compact=f"view {number}: {asked} next to {one} and {two}",
+            f"View {number} shows {asked} next to {first} and {second}",
+            f"In view {number}, {asked} touches {first} and {second}",
+            compact=f"view {number}: {asked} next to {first} and {second}",
         )
-        met |= {one, two}
+        met |= {first, second}
     neighbours = series([str(face) for face in sorted(met)])
     chain.say(
         f"So {asked} is next to {neighbours}",
@@ -90,13 +90,17 @@ def _draw_die(figure: Figure, center: Point, view: View, pips: bool) -> None:
     """A cube seen on its corner: top, left and right face."""
     rim = [polar(center, 1.0, 30 + 60 * k) for k in range(6)]
     for number, face in enumerate(view):
-        one, far, two = rim[2 * number], rim[(2 * number + 1) % 6], rim[(2 * number + 2) % 6]
-        figure.polygon(center, one, far, two, fill=f"fill{number}")
-        middle = mix(center, far, 0.5)
+        left, opposite, right = (
+            rim[2 * number],
+            rim[(2 * number + 1) % 6],
+            rim[(2 * number + 2) % 6],
+        )
+        figure.polygon(center, left, opposite, right, fill=f"fill{number}")
+        middle = mix(center, opposite, 0.5)
         if not pips:
             figure.write(str(face), middle, scale=1.2)
             continue
         for u, v in _PIPS[face]:
-            x = middle[0] + 0.27 * (u * (one[0] - center[0]) + v * (two[0] - center[0]))
-            y = middle[1] + 0.27 * (u * (one[1] - center[1]) + v * (two[1] - center[1]))
+            x = middle[0] + 0.27 * (u * (left[0] - center[0]) + v * (right[0] - center[0]))
+            y = middle[1] + 0.27 * (u * (left[1] - center[1]) + v * (right[1] - center[1]))
             figure.disc((x, y), 0.095)

@@ -7,7 +7,7 @@ from reasonrft.worlds.structure.figure import Figure
 from reasonrft.worlds.structure.glyphs import strokes
 from reasonrft.worlds.structure.plane import Point, settle
 from reasonrft.worlds.structure.puzzle import Draw, Fact, Puzzle
-from reasonrft.worlds.structure.topologies.shapes import (
+from reasonrft.worlds.structure.topologies.grid_shapes import (
     DIRECTIONS,
     MOTIONS,
     SIDE,
@@ -26,7 +26,7 @@ def motion(draw: Draw) -> Puzzle:
     """Say which motion it was."""
     kind = draw.target(("slide", "flip", "turn"), "kind")
     move = draw.choose(MOTIONS[kind])
-    noun, figure, state = _picture(draw, move)
+    noun, figure, state = _image(draw, move)
     _follow(draw, move)
     draw.chain.say(*_CONCLUSIONS[kind], compact=kind)
     question = draw.choose(
@@ -69,7 +69,7 @@ _CONCLUSIONS = {
 def rotation(draw: Draw) -> Puzzle:
     """Say by how many degrees it was turned."""
     move = draw.target(MOTIONS["turn"], "turn")
-    noun, figure, state = _picture(draw, move)
+    noun, figure, state = _image(draw, move)
     degrees = CLOCKWISE[move]
     quarters = degrees // 90
     _follow(draw, move)
@@ -109,7 +109,7 @@ def _facts(move: Motion) -> tuple[Fact, ...]:
 
 
 def _follow(draw: Draw, move: Motion) -> None:
-    """Where the two directions of the left picture point in the right one."""
+    """Where the two directions of the left image point in the right one."""
     up, right = DIRECTIONS[move.up], DIRECTIONS[move.right]
     draw.chain.say(
         f"What points up on the left points {up} on the right. What points right on the left "
@@ -119,7 +119,7 @@ def _follow(draw: Draw, move: Motion) -> None:
     )
 
 
-def _picture(draw: Draw, move: Motion) -> tuple[str, Figure, dict[str, Any]]:
+def _image(draw: Draw, move: Motion) -> tuple[str, Figure, dict[str, Any]]:
     """Two grids with the shape before and after, and an arrow between them."""
     figure = Figure()
     for left in (0.0, SIDE + 2.0):

@@ -1,9 +1,9 @@
 """Angles at parallel lines: a transversal, and a bend between the lines."""
 
 from reasonrft.worlds.structure.chain import minus, plus
-from reasonrft.worlds.structure.phrases import ask, listed
 from reasonrft.worlds.structure.plane import Point, polar
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask, listed
 from reasonrft.worlds.structure.sketch import Sketch
 from reasonrft.worlds.structure.topologies.triangles import step_of
 

@@ -32,33 +32,33 @@ def pythagoras(draw: Draw) -> Puzzle | None:
     """Two sides are labelled with numbers, the third with the unknown."""
     to_longest = draw.target((True, False), "goal")
     most = 10 if draw.small else 24
-    one = draw.target(range(2, most), "leg")
-    other = draw.number(2, most) if to_longest else draw.number(one + 1, 2 * most)
-    across = float(other if to_longest else root(other * other - one * one))
-    if not 0.3 < across / one < 3.3:
+    leg = draw.target(range(2, most), "leg")
+    other = draw.number(2, most) if to_longest else draw.number(leg + 1, 2 * most)
+    across = float(other if to_longest else root(other * other - leg * leg))
+    if not 0.3 < across / leg < 3.3:
         return None
-    sketch, (c, a, b) = right_triangle(draw, across, one)
+    sketch, (c, a, b) = right_triangle(draw, across, leg)
     name = unknown(draw)
     level, slope = (other, name) if to_longest else (name, other)
-    sketch.draw_lengths({(c, a): level, (c, b): one, (a, b): slope})
+    sketch.draw_lengths({(c, a): level, (c, b): leg, (a, b): slope})
     draw.chain.say(
         "In a right triangle the squares of the legs add up to the square of the longest side",
         "By the theorem of Pythagoras",
         compact="right angle",
     )
     answer = (
-        longest_side(draw.chain, name, one, other)
+        longest_side(draw.chain, name, leg, other)
         if to_longest
-        else other_leg(draw.chain, name, other, one)
+        else other_leg(draw.chain, name, other, leg)
     )
-    mixed_up = abs(other * other - one * one) if to_longest else one * one + other * other
+    mixed_up = abs(other * other - leg * leg) if to_longest else leg * leg + other * other
     return sketch.puzzle(
         draw,
         find(draw, name),
         answer,
-        (to_longest, one, other),
+        (to_longest, leg, other),
         unknown=name,
-        mistakes=(one + other, abs(other - one), root(mixed_up or 2), one * other),
+        mistakes=(leg + other, abs(other - leg), root(mixed_up or 2), leg * other),
     )
 
 
@@ -67,27 +67,27 @@ def trigonometric_ratio(draw: Draw) -> Puzzle:
     ratio = draw.target(("sin", "cos", "tan"), "ratio")
     scale = draw.number(1, 2 if draw.small else 4)
     legs = draw.choose(_TRIPLES[:2] if draw.small else _TRIPLES)
-    one, other, longest = (scale * side for side in legs)
+    opposite, adjacent, longest = (scale * side for side in legs)
     if draw.chance(0.5):
-        one, other = other, one
-    sketch, (c, a, b) = right_triangle(draw, other, one)
+        opposite, adjacent = adjacent, opposite
+    sketch, (c, a, b) = right_triangle(draw, adjacent, opposite)
     sketch.name((c, a, b))
-    sketch.draw_lengths({(c, a): other, (c, b): one, (a, b): longest})
+    sketch.draw_lengths({(c, a): adjacent, (c, b): opposite, (a, b): longest})
     top, bottom, rule = {
-        "sin": (one, longest, "opposite side over longest side"),
-        "cos": (other, longest, "adjacent side over longest side"),
-        "tan": (one, other, "opposite side over adjacent side"),
+        "sin": (opposite, longest, "opposite side over longest side"),
+        "cos": (adjacent, longest, "adjacent side over longest side"),
+        "tan": (opposite, adjacent, "opposite side over adjacent side"),
     }[ratio]
     answer = Value(Fraction(top, bottom))
     draw.chain.say(f"{ratio} {a} is {rule}", f"{ratio} {a} means {rule}")
     simplest = f" = {answer}" if str(answer) != f"{top}/{bottom}" else ""
     draw.chain.work(f"{ratio} {a} = {top}/{bottom}{simplest}")
-    sides = (one, other, longest)
+    sides = (opposite, adjacent, longest)
     return sketch.puzzle(
         draw,
         f"Find {ratio} {a}.",
         answer,
-        (ratio, one, other, a),
+        (ratio, opposite, adjacent, a),
         (ratio, c, a, b),
         mistakes=[Fraction(x, y) for x in sides for y in sides if x != y],
     )

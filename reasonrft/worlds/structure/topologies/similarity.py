@@ -1,17 +1,17 @@
 """Similar triangles: one inside the other, and two side by side."""
 
 from reasonrft.worlds.structure.chain import over, plus, times
-from reasonrft.worlds.structure.phrases import ask, listed
 from reasonrft.worlds.structure.plane import Point, mix, triangle_of_sides
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask, listed
 from reasonrft.worlds.structure.sketch import Sketch
 
 _RATIOS = ((1, 2), (1, 3), (2, 3), (3, 4), (2, 5), (3, 5))
 
 
-def _third_side(draw: Draw, one: float, two: float) -> float:
+def _third_side(draw: Draw, first: float, second: float) -> float:
     """A length that closes a well-shaped triangle."""
-    low, high = abs(one - two), one + two
+    low, high = abs(first - second), first + second
     return low + (high - low) * draw.choose([0.35, 0.45, 0.55, 0.65])
 
 

@@ -2,9 +2,9 @@
 
 from reasonrft.worlds.structure.chain import over, plus, times
 from reasonrft.worlds.structure.figure import Figure
-from reasonrft.worlds.structure.phrases import ask
 from reasonrft.worlds.structure.plane import Point, settle
 from reasonrft.worlds.structure.puzzle import Draw, Fact, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask
 from reasonrft.worlds.structure.values import whole
 
 Point3 = tuple[float, float, float]

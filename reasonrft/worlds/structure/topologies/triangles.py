@@ -1,9 +1,9 @@
 """Angles of triangles: the sum, the isosceles triangle, the exterior angle."""
 
 from reasonrft.worlds.structure.chain import minus, over, plus, times
-from reasonrft.worlds.structure.phrases import ask, listed
 from reasonrft.worlds.structure.plane import mix, triangle
 from reasonrft.worlds.structure.puzzle import Draw, Puzzle
+from reasonrft.worlds.structure.question_phrases import ask, listed
 from reasonrft.worlds.structure.sketch import Sketch
 
 

@@ -1,0 +1,199 @@
+"""Asking an OpenAI-compatible endpoint: GPT-4o, Gemini, or a vLLM server."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from reasonrft.errors import BadInput
+from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
+from reasonrft.evaluation.endpoint_address import split_address
+from reasonrft.evaluation.endpoint_errors import connection_fault, no_completion, status_fault
+from reasonrft.evaluation.reply_cache import ReplyCache, request_key
+from reasonrft.problems import Problem
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+T = TypeVar("T")
+
+
+@final
+class Endpoint:
+    """A model behind `/v1/chat/completions`, asked greedily."""
+
+    def __init__(
+        self,
+        url: str | None,
+        model: str,
+        key_variable: str = "OPENAI_API_KEY",
+        concurrency: int = 8,
+        requests_per_minute: float | None = None,
+        retries: int = 5,
+        timeout: float = 120.0,
+        prices: tuple[float, float] = (0.0, 0.0),
+        request: dict[str, Any] | None = None,
+        omit: Sequence[str] = (),
+        cache: str = "outputs/replies",
+    ) -> None:
+        """
+        Args:
+            url: Address of the endpoint, such as https://api.openai.com/v1.
+            model: Name of the model there.
+            key_variable: Environment variable that holds the key, if one is needed.
+            concurrency: Requests at the same time.
+            requests_per_minute: Most requests in a minute, per process.
+            retries: How often to ask again after 408, 409, 429, 5xx, or no answer.
+            timeout: Seconds of silence after which a request is given up.
+            prices: Of a million tokens of prompts, and of answers.
+            request: Further fields of each request.
+            omit: Fields that this endpoint does not take: max_tokens, temperature.
+            cache: Folder of replies, so that none is paid for twice.
+        """
+        _check_range("concurrency", concurrency, concurrency >= 1, "1 or more")
+        _check_range("retries", retries, retries >= 0, "0 or more")
+        _check_range("timeout", timeout, timeout > 0, "more than 0")
+        pace = requests_per_minute
+        _check_range("requests_per_minute", pace, pace is None or pace > 0, "more than 0")
+        self.base_url, self.query = split_address(url, key_variable)
+        self.model, self.key_variable = model, key_variable
+        self.concurrency, self.retries, self.timeout = concurrency, retries, timeout
+        self.prices = prices
+        self.request, self.omit = dict(request or {}), tuple(omit)
+        self.cache = ReplyCache(Path(cache))
+        self.paid: list[Reply] = []
+        """Replies that were not in the cache."""
+        self.requests_sent = 0
+        self._interval = 60 / pace if pace else 0.0
+        self._next_request = 0.0
+
+    @property
+    def address(self) -> str:
+        """Where requests go, as it can be shown."""
+        return f"{self.base_url}/chat/completions"
+
+    @property
+    def cost(self) -> float:
+        """What this run has cost, at `prices`."""
+        prompt_price, answer_price = self.prices
+        return (
+            sum(r.prompt_tokens * prompt_price + r.tokens * answer_price for r in self.paid) / 1e6
+        )
+
+    def ask_all(
+        self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
+    ) -> list[Reply]:
+        """Answers to several problems; a request that fails for good ends all of them."""
+        return _run(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
+
+    async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
+        free = asyncio.Semaphore(self.concurrency)
+        async with self._open() as client:
+            asked = (self._ask(client, free, *prompt, max_tokens) for prompt in prompts)
+            tasks = [asyncio.ensure_future(question) for question in asked]
+            try:
+                return await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(
+        self,
+        client: "AsyncOpenAI",
+        free: asyncio.Semaphore,
+        problem: Problem,
+        text: str,
+        max_tokens: int,
+    ) -> Reply:
+        """The answer to one problem; from the cache, if the same was asked before."""
+        async with free:
+            body = self._body(problem, text, max_tokens)
+            key = request_key(self.address, body)
+            reply = self.cache.read(key)
+            if reply is None:
+                reply = await self._send(client, body)
+                self.cache.write(key, reply)
+                self.paid.append(reply)
+            return reply
+
+    def _body(self, problem: Problem, text: str, max_tokens: int) -> dict[str, Any]:
+        messages = write_messages(problem, text)
+        body = {"model": self.model, "messages": messages, "max_tokens": max_tokens}
+        fields = {**body, "temperature": 0, **self.request}
+        return {name: value for name, value in fields.items() if name not in self.omit}
+
+    async def _send(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
+        from openai import APIConnectionError, APIStatusError, Omit
+
+        where, key = self.address, self._key()
+        create = client.chat.completions.with_raw_response.create
+        headers: Any = {} if key else {"Authorization": Omit()}
+        try:
+            response = await create(
+                model=self.model,
+                messages=body["messages"],
+                extra_body=body,
+                extra_headers=headers,
+            )
+        # None of these is chained: a traceback would show what the server says, a key among it.
+        except APIStatusError as error:
+            fault = status_fault(error, where, str(body["model"]), self.key_variable, key)
+            raise BadInput(fault) from None
+        except APIConnectionError as error:
+            raise BadInput(connection_fault(error, where, self.timeout)) from None
+        try:
+            return read_reply(json.loads(response.text))
+        except (ValueError, RecursionError):
+            raise no_completion(response.text, where, key) from None
+
+    def _open(self) -> "AsyncOpenAI":
+        """A client of the openai package, which waits and tries again by its own rules."""
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        return AsyncOpenAI(
+            base_url=self.base_url,
+            default_query=self.query,
+            api_key=self._key() or "none",
+            max_retries=self.retries,
+            timeout=self.timeout,
+            http_client=DefaultAsyncHttpxClient(
+                # A redirect would take the question, and perhaps the key, to another host.
+                follow_redirects=False,
+                event_hooks={"request": [self._wait_for_turn]},
+            ),
+        )
+
+    async def _wait_for_turn(self, request: Any) -> None:
+        """Keep requests, repeated ones too, apart by the interval of `requests_per_minute`."""
+        now = time.monotonic()
+        turn = max(self._next_request, now)
+        self._next_request = turn + self._interval
+        await asyncio.sleep(turn - now)
+        self.requests_sent += 1
+
+    def _key(self) -> str:
+        key = os.environ.get(self.key_variable, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            # The message of the HTTP client would show it.
+            raise BadInput(f"the key in {self.key_variable} has characters that no key has")
+        return key
+
+
+def _check_range(name: str, value: Any, fits: bool, accepted: str) -> None:
+    if not fits:
+        raise BadInput(f"endpoint: {name}={value} is out of range; use {accepted}")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also where an event loop runs already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
