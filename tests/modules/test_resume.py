@@ -53,13 +53,18 @@ STAGE_2 = {
 ROWS = 40
 
 
+CHECKED = "train/image_gap"  # logged at the start of each process
+
+
 def curves(run: Path, version: int) -> dict[int, dict[str, str]]:
     """What was logged of training at each step, digit for digit."""
     path = run / "csv" / f"version_{version}" / "metrics.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
     return {
-        int(row["step"]): {name: row[name] for name in row if name.startswith("train/")}
+        int(row["step"]): {
+            name: row[name] for name in row if name.startswith("train/") and name != CHECKED
+        }
         for row in rows
         if row.get("train/loss")
     }

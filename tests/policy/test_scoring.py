@@ -81,7 +81,7 @@ def test_families_that_cannot_share_are_told_apart(family, family_folder):
 
 def test_a_family_that_cannot_share_says_so_and_takes_plain_rows(family_folder):
     # Said once, when it is first asked to share: in the rollout.
-    with pytest.warns(UserWarning, match="takes a row for every completion, for its layers are"):
+    with pytest.warns(UserWarning, match="one row for every completion, because its layers are"):
         policy, groups = load(family_folder("gemma3"))
     plain = score(policy, groups, shared=False).log_probs
     asked = score(policy, groups, shared=True).log_probs
