@@ -22,8 +22,8 @@ from torch import nn
 from transformers import PrinterCallback, TrainerCallback
 
 from reasonrft.datamodules import GeneralDataModule, ProblemSource
-from reasonrft.datamodules.batching import shuffled
-from reasonrft.datamodules.sampler import Order
+from reasonrft.datamodules.batch_plans import shuffled
+from reasonrft.datamodules.sampler import BatchSampler
 from reasonrft.losses import GRPOLoss
 from reasonrft.modules import GRPOModule
 from reasonrft.policy import Policy
@@ -310,7 +310,7 @@ def their_settings(trl: Any, job: Job, never: list[int]) -> Any:
 
 def their_data(job: Job) -> Any:
     """The same problems in the order in which our sampler reads them."""
-    order = Order(partial(shuffled, len(job.problems), job.prompts), "the problems given")
+    order = BatchSampler(partial(shuffled, len(job.problems), job.prompts), "the problems given")
     return import_module("datasets").Dataset.from_list(
         [
             {
@@ -323,7 +323,7 @@ def their_data(job: Job) -> Any:
     )
 
 
-def _in_order(problems: Sequence[Problem], order: Order) -> Iterator[Problem]:
+def _in_order(problems: Sequence[Problem], order: BatchSampler) -> Iterator[Problem]:
     return (problems[item] for batch in order for item in batch)
 
 

@@ -1,4 +1,4 @@
-"""A problem as a conversation: what came before, its pictures, and the words it is asked in."""
+"""A problem as a conversation: what came before, its images, and the words it is asked in."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ Message = dict[str, Any]
 
 
 def conversation(problem: Problem, text: str) -> list[Message]:
-    """Messages whose content is text and pictures, in the places where these stand.
+    """Messages whose content is text and images, in the places where these stand.
 
-    Pictures without tags come first in the first turn.
+    Images without tags come first in the first turn.
     """
     turns = [*problem.meta.get("history", ()), [text, None]]
-    pictures = len(problem.images)
+    images = len(problem.images)
     tags = sum(asked.count(IMAGE_TAG) for asked, _ in turns)
-    if tags not in (0, pictures):
+    if tags not in (0, images):
         raise BadInput(
-            f"problem {problem.id!r}: {tags} {IMAGE_TAG} tags for {pictures} pictures in its prompt"
+            f"problem {problem.id!r}: {tags} {IMAGE_TAG} tags for {images} images in its prompt"
         )
     system = problem.meta.get("system")
     messages = [says("system", system)] if isinstance(system, str) else []
-    for place, (asked, answered) in enumerate(turns):
-        leading = pictures if place == 0 and not tags else 0
+    for index, (asked, answered) in enumerate(turns):
+        leading = images if index == 0 and not tags else 0
         messages.append({"role": "user", "content": _content(asked, leading)})
         if answered is not None:
             messages.append(says("assistant", answered))
@@ -36,8 +36,8 @@ def says(role: str, text: str) -> Message:
 
 def _content(text: str, leading: int) -> list[Message]:
     content: list[Message] = [{"type": "image"}] * leading
-    for place, part in enumerate(text.split(IMAGE_TAG)):
-        content = content + [{"type": "image"}] * (place > 0)
-        if part.strip():
-            content = content + [{"type": "text", "text": part}]
+    for index, words in enumerate(text.split(IMAGE_TAG)):
+        content = content + [{"type": "image"}] * (index > 0)
+        if words.strip():
+            content = content + [{"type": "text", "text": words}]
     return content

@@ -3,3 +3,10 @@
 
 class BadInput(ValueError):
     """Wrong input; the message is one sentence that says where, and what would be accepted."""
+
+
+def check_at_least(least: float, **options: float | None) -> None:
+    """Refuse options that are given and below a bound, or not a number."""
+    for name, value in options.items():
+        if value is not None and not value >= least:
+            raise BadInput(f"{name} must be at least {least}, not {value}")

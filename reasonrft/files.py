@@ -38,17 +38,17 @@ class Staging:
         with self._draft(place).open("xb") as file:
             file.write(content)
 
-    def add_picture(self, place: Path, picture: Path | bytes) -> None:
-        """Write or copy a picture; another picture in its place is a `BadInput`."""
+    def add_image(self, place: Path, image: Path | bytes) -> None:
+        """Write or copy an image; another image in its place is a `BadInput`."""
         if place in self._waiting:
             return
         if place.exists():
-            if not _same(place, picture):
-                raise BadInput(f"{place} is there already, and is another picture")
-        elif isinstance(picture, Path):
-            shutil.copyfile(picture, self._draft(place))
+            if not _same(place, image):
+                raise BadInput(f"{place} is there already, and is another image")
+        elif isinstance(image, Path):
+            shutil.copyfile(image, self._draft(place))
         else:
-            self.write(place, picture)
+            self.write(place, image)
 
     def _draft(self, place: Path) -> Path:
         self._make_folder(place.parent)
@@ -71,7 +71,7 @@ class Staging:
                 folder.rmdir()
 
 
-def _same(place: Path, picture: Path | bytes) -> bool:
-    if isinstance(picture, Path):
-        return filecmp.cmp(place, picture, shallow=False)
-    return place.read_bytes() == picture
+def _same(place: Path, image: Path | bytes) -> bool:
+    if isinstance(image, Path):
+        return filecmp.cmp(place, image, shallow=False)
+    return place.read_bytes() == image

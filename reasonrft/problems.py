@@ -1,4 +1,4 @@
-"""The unit of data: one checkable question about some pictures."""
+"""The unit of data: one checkable question about some images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ IMAGE_TAG = "<image>"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A question with its pictures and its gold answer, whatever file it came from."""
+    """A question with its images and its gold answer, whatever file it came from."""
 
     id: str
     """Unique within a data set."""
@@ -23,7 +23,7 @@ class Problem:
     images: tuple[Path | bytes, ...]
     """In the order of their tags; opened late, by whoever needs the pixels."""
     question: str
-    """Without prompt template; holds `<image>` tags only where pictures stand inside the text."""
+    """Without prompt template; holds `<image>` tags only where images stand inside the text."""
     answer: str
     """The gold answer as its source writes it, without tags."""
     choices: tuple[str, ...] = ()

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reasonrft.derivation.counting import derive_count
-from reasonrft.derivation.states import Sample, answer_of, read_sample
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.count_questions import derive_count
+from reasonrft.oracles.state_changes import (
     TransformationError,
     admissible,
     apply,
     differences,
     run,
 )
+from reasonrft.oracles.state_records import Sample, answer_of, read_sample
 from reasonrft.problems import Problem
 from reasonrft.readers import Record, RecordFault
 from reasonrft.readers.rows import parse
@@ -26,7 +26,7 @@ _MARKS = (b'"scenes"', b'"states"', b'"transformations"')
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of pictures, by the stems of their file names."""
+    """What is known of images, by the stems of their file names."""
 
     scenes: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     samples: dict[tuple[str, str], Sample | ValueError] = field(default_factory=dict)
@@ -60,10 +60,10 @@ class Deriver:
         return None
 
     def _beside(self, record: Record) -> Evidence:
-        place = record.file, record.root
-        if place not in self._evidence:
-            self._evidence[place] = _gather(*place)
-        return self._evidence[place]
+        files = record.file, record.root
+        if files not in self._evidence:
+            self._evidence[files] = _gather(*files)
+        return self._evidence[files]
 
 
 def _count_again(problem: Problem, objects: list[Mapping[str, Any]] | None) -> Derivation | None:
@@ -95,7 +95,7 @@ def _transform_again(problem: Problem, sample: Sample | ValueError | None) -> De
 
 
 def _compare_options(problem: Problem, sample: Sample) -> Derivation:
-    """Options of a record must be ways that its pictures do not tell apart."""
+    """Options of a record must be ways that its images do not tell apart."""
     options = dict(problem.meta.get("options") or ())
     state = sample.initial
     for step, change in enumerate(sample.transformations):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reasonrft.data.checking import check
+from reasonrft.data.check_records import check
+from reasonrft.data.image_files import Album
 from reasonrft.data.layouts import (
     Row,
     answer_row,
@@ -15,10 +16,9 @@ from reasonrft.data.layouts import (
     sharegpt_row,
     thought_row,
 )
-from reasonrft.data.pictures import Album
 from reasonrft.files import Staging
 from reasonrft.problems import Problem
-from reasonrft.readers import DataError, Record, read_records
+from reasonrft.readers import DataError, Record, fault_lines, read_records
 from reasonrft.readers.dataset_info import INFO, read_info
 from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.base import read_template
@@ -46,7 +46,7 @@ _ENTRY: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OutputFile:
     """One file to write."""
 
     path: Path
@@ -79,27 +79,27 @@ def convert(
         stage2: reason-rft: rest or all; if not given, all for structure and rest for other tasks.
         seed: reason-rft: which records are stage 1.
         template: ans-sft, cot-sft, reason-rft: prompt with {question}, or a file that holds it.
-        copy_images: Write the pictures too, so that the output needs nothing else.
+        copy_images: Write the images too, so that the output needs nothing else.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
-        image_root: Folder that paths of pictures are relative to.
+        image_root: Folder that paths of images are relative to.
         columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
         split: The split to read.
     """
     path = Path(output)
     _check_usage(to, path, source, stage2, template)
     checked = list(check(read_records(source, format, task, image_root, columns, split)))
-    records = [one.record for one in checked]
-    faults = [fault for one in checked for fault in one.faults]
+    records = [each.record for each in checked]
+    faults = [fault for each in checked for fault in each.faults]
     faults += [] if to != "cot-sft" else _missing_thoughts(records)
     if faults:
-        print(*faults, sep="\n")
+        print(*fault_lines(faults), sep="\n")
         print(f"{len(faults)} faults; nothing is written")
         return 1
-    parts = [Part(path, to, records)]
+    outputs = [OutputFile(path, to, records)]
     if to == "reason-rft":
-        parts = _stages(path, records, stage1, stage2, seed)
-    print(_write(parts, template, copy_images))
+        outputs = _stages(path, records, stage1, stage2, seed)
+    print(_write(outputs, template, copy_images))
     return 0
 
 
@@ -130,7 +130,7 @@ def _missing_thoughts(records: Sequence[Record]) -> list[Any]:
 
 def _stages(
     path: Path, records: Sequence[Record], stage1: int, stage2: str | None, seed: int
-) -> list[Part]:
+) -> list[OutputFile]:
     """Some records with their chains of thought first, then reinforcement on the others."""
     able = [at for at, record in enumerate(records) if _problem(record).cot]
     if not 0 < stage1 <= len(able):
@@ -150,46 +150,61 @@ def _stages(
         raise DataError("stage 1 takes all records and leaves none for stage 2; pass --stage1")
     first = [records[at] for at in sorted(chosen)]
     return [
-        Part(path.with_name(f"{path.stem}-stage1.json"), "cot-sft", first),
-        Part(path.with_name(f"{path.stem}-stage2.json"), "rl", kept),
+        OutputFile(path.with_name(f"{path.stem}-stage1.json"), "cot-sft", first),
+        OutputFile(path.with_name(f"{path.stem}-stage2.json"), "rl", kept),
     ]
 
 
-def _write(parts: list[Part], template: str | None, copy: bool) -> str:
-    """Write all parts with their pictures and dataset_info.json; returns what to tell the user."""
-    folder = parts[0].path.parent
-    album = Album([record for part in parts for record in part.records], folder, copy)
+def _write(outputs: list[OutputFile], template: str | None, copy: bool) -> str:
+    """Write all outputs with their images and dataset_info.json; returns what to tell the user."""
+    folder = outputs[0].path.parent
+    album = Album(
+        [record for output_file in outputs for record in output_file.records], folder, copy
+    )
     names: set[str] = set()
-    info = _info([part for part in parts if part.layout != "rl"], folder / INFO)
+    info = _info(
+        [output_file for output_file in outputs if output_file.layout != "rl"], folder / INFO
+    )
     with Staging() as staging:
-        for part in parts:
+        for output_file in outputs:
             rows = []
-            for problem in map(_problem, part.records):
+            for problem in map(_problem, output_file.records):
                 images = album.names(problem)
                 names.update(images)
-                rows.append(LAYOUTS[part.layout](problem, images, _task(problem, part, template)))
-            staging.write(part.path, _lines(rows))
-        for place, picture in album.files.items():
-            staging.add_picture(place, picture)
+                rows.append(
+                    LAYOUTS[output_file.layout](
+                        problem, images, _task(problem, output_file, template)
+                    )
+                )
+            staging.write(output_file.path, _lines(rows))
+        for path, image in album.files.items():
+            staging.add_image(path, image)
         if info:
             staging.write(folder / INFO, json.dumps(info, ensure_ascii=False, indent=2).encode())
-    told = [f"wrote {part.path}: {len(part.records)} records" for part in parts]
+    lines = [
+        f"wrote {output_file.path}: {len(output_file.records)} records" for output_file in outputs
+    ]
     if album.unresolved(names):
-        told.append(f"pictures stay where they are: read it with --image-root {album.root}")
-    return "\n".join(told)
+        lines.append(f"images stay where they are: read it with --image-root {album.root}")
+    return "\n".join(lines)
 
 
-def _info(parts: list[Part], path: Path) -> dict[str, Any]:
+def _info(outputs: list[OutputFile], path: Path) -> dict[str, Any]:
     """What dataset_info.json says from now on; other entries stay."""
-    known = read_info(path) if parts and path.exists() else {}
-    return known | {part.path.stem: {"file_name": part.path.name, **_ENTRY} for part in parts}
+    known = read_info(path) if outputs and path.exists() else {}
+    return known | {
+        output_file.path.stem: {"file_name": output_file.path.name, **_ENTRY}
+        for output_file in outputs
+    }
 
 
-def _task(problem: Problem, part: Part, template: str | None) -> Task:
+def _task(problem: Problem, output_file: OutputFile, template: str | None) -> Task:
     task = find_task(problem.task)
     if template is None:
         return task
-    return type(task)(**{"answer_template" if part.layout == "ans-sft" else "template": template})
+    return type(task)(
+        **{"answer_template" if output_file.layout == "ans-sft" else "template": template}
+    )
 
 
 def _problem(record: Record) -> Problem:

@@ -7,7 +7,7 @@ from reasonrft.data.sheet import draw_sheet
 from reasonrft.files import Staging
 from reasonrft.images import ImageFault
 from reasonrft.problems import Problem
-from reasonrft.readers import DataError, Fault, read_problems
+from reasonrft.readers import DataError, Fault, fault_lines, read_problems
 from reasonrft.worlds import make_world
 
 
@@ -23,7 +23,7 @@ def preview(
     columns: dict[str, str] | None = None,
     split: str | None = None,
 ) -> int:
-    """Draw some records as cards on one PNG: pictures, question, chain of thought, answer.
+    """Draw some records as cards on one PNG: images, question, chain of thought, answer.
 
     Args:
         source: File, folder, saved data set, name on the Hugging Face hub, or a generated world:
@@ -34,7 +34,7 @@ def preview(
         seed: Which records to draw, or the seed of a world.
         format: Format of the records, instead of finding it out.
         task: Task of all records, by short name or class_path.
-        image_root: Folder that paths of pictures are relative to.
+        image_root: Folder that paths of images are relative to.
         columns: Their names for problem, answer, image, id, cot, choices: {"problem": "question"}.
         split: The split to read.
     """
@@ -45,11 +45,11 @@ def preview(
     if source.startswith("world:"):
         problems = _drawn(source, split or "id", count, seed)
         return _write(problems, len(problems), output, per_row)
-    found = list(read_problems(source, format, task, image_root, columns, split))
-    faults = [one for one in found if isinstance(one, Fault)]
-    problems = [one for one in found if isinstance(one, Problem)]
-    for fault in faults:
-        print(fault)
+    outcomes = list(read_problems(source, format, task, image_root, columns, split))
+    faults = [fault for fault in outcomes if isinstance(fault, Fault)]
+    problems = [problem for problem in outcomes if isinstance(problem, Problem)]
+    for line in fault_lines(faults):
+        print(line)
     if not problems:
         return 1
     _write(_choose(problems, count, seed), len(problems), output, per_row)

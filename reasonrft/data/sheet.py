@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageOps
 from reasonrft.data.lettering import Font, find_font, wrap
 from reasonrft.problems import Problem
 
-WIDTH, GAP, PADDING, PICTURE = 420, 20, 16, 250
-"""Width of a card, space between cards, space inside of them, most height of their pictures."""
+WIDTH, GAP, PADDING, IMAGE_HEIGHT = 420, 20, 16, 250
+"""Width of a card, space between cards, space inside of them, most height of their images."""
 INNER = WIDTH - 2 * PADDING
 
 _GROUND, _PAPER, _FRAME = "#f3f4f6", "#ffffff", "#d6d9de"
@@ -36,15 +36,15 @@ class Block:
 class Card:
     """A problem, ready to be drawn."""
 
-    pictures: list[Image.Image]
+    images: list[Image.Image]
     name: Block
     task: Block
     body: list[Block]
     answer: Block
 
     @property
-    def picture_height(self) -> int:
-        return max((picture.height for picture in self.pictures), default=0)
+    def image_height(self) -> int:
+        return max((image.height for image in self.images), default=0)
 
     @property
     def text_height(self) -> int:
@@ -55,18 +55,18 @@ def draw_sheet(problems: Sequence[Problem], per_row: int) -> bytes:
     """A PNG of all problems, in rows of cards of one height."""
     cards = [_card(problem) for problem in problems]
     rows = [cards[at : at + per_row] for at in range(0, len(cards), per_row)]
-    pictures = [max(card.picture_height for card in row) for row in rows]
+    image_heights = [max(card.image_height for card in row) for row in rows]
     heights = [
-        max(card.text_height for card in row) + picture + 2 * PADDING + 8
-        for row, picture in zip(rows, pictures, strict=True)
+        max(card.text_height for card in row) + image_height + 2 * PADDING + 8
+        for row, image_height in zip(rows, image_heights, strict=True)
     ]
     across = min(per_row, len(cards))
     size = (across * (WIDTH + GAP) + GAP, sum(heights) + GAP * (len(rows) + 1))
     sheet = Image.new("RGB", size, _GROUND)
     top = GAP
-    for row, picture, height in zip(rows, pictures, heights, strict=True):
+    for row, image_height, height in zip(rows, image_heights, heights, strict=True):
         for at, card in enumerate(row):
-            _draw_card(sheet, card, (GAP + at * (WIDTH + GAP), top), height, picture)
+            _draw_card(sheet, card, (GAP + at * (WIDTH + GAP), top), height, image_height)
         top += height + GAP
     file = io.BytesIO()
     sheet.save(file, "PNG", optimize=True)
@@ -90,15 +90,15 @@ def _block(
     return Block(wrap(text, font, width, most), font, ink, marked)
 
 
-def _fitted(pictures: list[Image.Image]) -> list[Image.Image]:
-    """Pictures as large as their shares of a card allow, but not blown up beyond twice."""
-    share = max((INNER - 8 * (len(pictures) - 1)) // max(len(pictures), 1), 1)
-    boxes = [(min(share, 2 * one.width), min(PICTURE, 2 * one.height)) for one in pictures]
-    return [ImageOps.contain(one, box) for one, box in zip(pictures, boxes, strict=True)]
+def _fitted(images: list[Image.Image]) -> list[Image.Image]:
+    """Images as large as their shares of a card allow, but not blown up beyond twice."""
+    share = max((INNER - 8 * (len(images) - 1)) // max(len(images), 1), 1)
+    boxes = [(min(share, 2 * image.width), min(IMAGE_HEIGHT, 2 * image.height)) for image in images]
+    return [ImageOps.contain(image, box) for image, box in zip(images, boxes, strict=True)]
 
 
 def _draw_card(
-    sheet: Image.Image, card: Card, corner: tuple[int, int], height: int, picture: int
+    sheet: Image.Image, card: Card, corner: tuple[int, int], height: int, image_height: int
 ) -> None:
     draw = ImageDraw.Draw(sheet)
     left, top = corner
@@ -107,8 +107,8 @@ def _draw_card(
     left, at = left + PADDING, top + PADDING
     _draw_block(draw, card.task, left + INNER - int(_width(card.task)), at)
     at = _draw_block(draw, card.name, left, at)
-    _draw_pictures(sheet, card.pictures, left, at, picture)
-    at += picture + 8
+    _draw_images(sheet, card.images, left, at, image_height)
+    at += image_height + 8
     for block in card.body:
         at = _draw_block(draw, block, left, at)
     # Answers stand at the foot, so that those of a row can be read across.
@@ -130,11 +130,11 @@ def _width(block: Block) -> float:
     return max((block.font.getlength(line) for line in block.lines), default=0)
 
 
-def _draw_pictures(
-    sheet: Image.Image, pictures: list[Image.Image], left: int, top: int, height: int
+def _draw_images(
+    sheet: Image.Image, images: list[Image.Image], left: int, top: int, height: int
 ) -> None:
-    """Pictures side by side, in the middle of the card."""
-    left += (INNER - sum(one.width for one in pictures) - 8 * (len(pictures) - 1)) // 2
-    for picture in pictures:
-        sheet.paste(picture, (left, top + (height - picture.height) // 2))
-        left += picture.width + 8
+    """Images side by side, in the middle of the card."""
+    left += (INNER - sum(image.width for image in images) - 8 * (len(images) - 1)) // 2
+    for image in images:
+        sheet.paste(image, (left, top + (height - image.height) // 2))
+        left += image.width + 8

@@ -1,16 +1,19 @@
 """Problems on their way to a module: one datamodule for each task."""
 
 from reasonrft.datamodules.base import TaskDataModule
-from reasonrft.datamodules.counting import CountingDataModule
-from reasonrft.datamodules.general import GeneralDataModule
-from reasonrft.datamodules.sources import (
+from reasonrft.datamodules.own_problems import own_data
+from reasonrft.datamodules.problem_sources import (
     DrawnProblems,
     MixedProblems,
     ProblemSource,
     StoredProblems,
 )
-from reasonrft.datamodules.structure import StructureDataModule
-from reasonrft.datamodules.transformation import TransformationDataModule
+from reasonrft.datamodules.task_datamodules import (
+    CountingDataModule,
+    GeneralDataModule,
+    StructureDataModule,
+    TransformationDataModule,
+)
 
 __all__ = [
     "CountingDataModule",
@@ -22,4 +25,5 @@ __all__ = [
     "StructureDataModule",
     "TaskDataModule",
     "TransformationDataModule",
+    "own_data",
 ]

@@ -10,12 +10,17 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.datamodules.batching import fair_share, of_similar_length, of_similar_size, shuffled
-from reasonrft.datamodules.checking import check, left_out, watched
-from reasonrft.datamodules.encoding import Asking, Encode, Kind, Target
-from reasonrft.datamodules.sampler import Order, ProblemLoader, ResumableLoader
-from reasonrft.datamodules.sources import ProblemSource
-from reasonrft.errors import BadInput
+from reasonrft.datamodules.batch_plans import (
+    of_similar_length,
+    of_similar_size,
+    shard_evenly,
+    shuffled,
+)
+from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
+from reasonrft.datamodules.problem_sources import ProblemSource
+from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
+from reasonrft.datamodules.split_checks import check, left_out, named_splits, validation_note
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.evaluation.image_modes import ImageMode, in_image_mode, left_out_of
 from reasonrft.problems import Problem
 from reasonrft.tasks import TASKS, Task, find_task
@@ -32,8 +37,8 @@ class TaskDataModule(LightningDataModule):
 
     task_name: ClassVar[str | None] = None
     """The task of all problems; each problem's own if None."""
-    pictures: ClassVar[int | None] = None
-    """How many pictures a problem has; any number but in all of them if None."""
+    image_count: ClassVar[int | None] = None
+    """How many images a problem has; any number but in all of them if None."""
 
     def __init__(
         self,
@@ -47,7 +52,7 @@ class TaskDataModule(LightningDataModule):
         max_tokens: int = 4096,
         limit: int | None = None,
         skip: int = 0,
-        watch: Sequence[str] = ("val",),
+        val_splits: Sequence[str] | None = None,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -63,11 +68,15 @@ class TaskDataModule(LightningDataModule):
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
             limit: Train on so many problems only, drawn at random.
             skip: Train on none of those that a limit of this number draws: a stage before did.
-            watch: Splits that validation answers while training; "ood*" is all that begin so.
+            val_splits: Splits that validation answers while training, val if not given; "ood*" is
+                all that begin so.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
         super().__init__()
+        check_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        check_at_least(1, batch_tokens=batch_tokens, max_tokens=max_tokens, limit=limit)
+        check_at_least(0, skip=skip, workers=workers)
         if batch_tokens is not None and batch_tokens < max_tokens:
             raise BadInput(
                 f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="
@@ -75,10 +84,11 @@ class TaskDataModule(LightningDataModule):
             )
         self.source, self.target, self.seed = source, target, seed
         self.limit, self.skip = limit, skip
-        self.watch = watched(watch, source.splits)
-        own = find_task(self.task_name) if self.task_name else None
-        self.common_task = task or own
-        self.task = task or own or find_task("general")
+        self.val_splits = named_splits(val_splits, source.splits)
+        self._validation_note = validation_note(val_splits, self.val_splits, source.splits)
+        fixed = find_task(self.task_name) if self.task_name else None
+        self.common_task = task or fixed
+        self.task = task or fixed or find_task("general")
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.group_by_length, self.max_tokens = group_by_length, max_tokens
         self.eval_batch_size, self.workers = eval_batch_size, workers
@@ -92,7 +102,7 @@ class TaskDataModule(LightningDataModule):
         Without their images, or with another problem's, only those that have images to alter.
         """
         if stage in ("fit", "validate"):
-            splits = self.watch
+            splits = self.val_splits
         else:
             splits = tuple(split for split in self.source.splits if split not in ("train", "val"))
         return tuple(s for s in splits if images == "own" or self._in_image_mode(s, images))
@@ -101,6 +111,10 @@ class TaskDataModule(LightningDataModule):
         self.source.prepare(self._wanted(self._stage()))
 
     def setup(self, stage: str) -> None:
+        if stage == "fit" and "train" not in self.source.splits:
+            raise BadInput("the data names no problems to train on: name them as train")
+        if stage in ("fit", "validate") and self._validation_note:
+            rank_zero_info(self._validation_note)
         for split in self._wanted(stage):
             if split not in self.problems:
                 self.problems[split] = self._read(split)
@@ -108,16 +122,18 @@ class TaskDataModule(LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         encode = self._encode(self._kind)
         problems = self.problems["train"]
-        return ResumableLoader(problems, self._order(), encode, self.workers)
+        return ResumableLoader(problems, self._batch_sampler(), encode, self.workers)
 
     def val_dataloader(self) -> list[ProblemLoader]:
         return self.eval_loaders("validate")
 
     def test_dataloader(self) -> list[ProblemLoader]:
+        self._need_tests()
         modes: Sequence[ImageMode] = getattr(self._module, "image_modes", ("own",))
         return [loader for images in modes for loader in self.eval_loaders("test", None, images)]
 
     def predict_dataloader(self) -> list["Batches"]:
+        self._need_tests()
         return [Batches(loader) for loader in self.eval_loaders("predict")]
 
     def transfer_batch_to_device(
@@ -136,7 +152,7 @@ class TaskDataModule(LightningDataModule):
         return [
             ProblemLoader(
                 problems,
-                fair_share(len(problems), self.eval_batch_size, *self._ranks),
+                shard_evenly(len(problems), self.eval_batch_size, *self._ranks),
                 encode,
                 self.workers,
             )
@@ -155,12 +171,17 @@ class TaskDataModule(LightningDataModule):
                 rank_zero_info(told)
         return self._altered[split, images]
 
+    def _need_tests(self) -> None:
+        if not self.eval_splits("test"):
+            splits = ", ".join(self.source.splits)
+            raise BadInput(f"the data has no test split, only {splits}: name one as a test")
+
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
         """The splits that a stage reads; all of them where no stage is known."""
         if stage is None:
             return self.source.splits
-        own = ("train",) if stage == "fit" else ()
-        return (*own, *self.eval_splits(stage))  # type: ignore[arg-type]
+        trained = ("train",) if stage == "fit" else ()
+        return (*trained, *self.eval_splits(stage))  # type: ignore[arg-type]
 
     def _stage(self) -> str | None:
         function = None if self.trainer is None else self.trainer.state.fn
@@ -193,10 +214,10 @@ class TaskDataModule(LightningDataModule):
         """A split's problems, checked; in training, those within the limits."""
         problems = self.source.problems(split, _name_of(self.common_task))
         if split != "train":
-            check(problems, split, self.common_task, self.pictures)
+            check(problems, split, self.common_task, self.image_count)
             return problems
         learned = self.target if self._kind == "examples" else None
-        check(problems, split, self.common_task, self.pictures, learned)
+        check(problems, split, self.common_task, self.image_count, learned)
         return self._within(_some(problems, self.limit, self.seed, self.skip))
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
@@ -213,7 +234,7 @@ class TaskDataModule(LightningDataModule):
         self.lengths = [length for length in lengths if length <= self.max_tokens]
         return [problem for problem, length in pairs if length <= self.max_tokens]
 
-    def _order(self) -> Order:
+    def _batch_sampler(self) -> BatchSampler:
         count, size = len(self.problems["train"]), self.batch_size
         if self.batch_tokens is not None:
             plan = partial(of_similar_size, self.lengths, self.batch_tokens)
@@ -224,7 +245,7 @@ class TaskDataModule(LightningDataModule):
         else:
             plan = partial(shuffled, count, size)
             name = f"{count:,} problems in batches of {size}"
-        return Order(plan, name, self.seed, *self._ranks)
+        return BatchSampler(plan, name, self.seed, *self._ranks)
 
 
 class Batches:

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from reasonrft.datamodules.batching import Batches
+from reasonrft.datamodules.batch_plans import Batches
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 
 
-class Order(Sampler[list[int]]):
+class BatchSampler(Sampler[list[int]]):
     """The batches of an epoch, from batch `start` on, as one rank reads them."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Order(Sampler[list[int]]):
         self._count = len(plan(random.Random(0))) // ranks
 
     @property
-    def sampler(self) -> "Order":
+    def sampler(self) -> "BatchSampler":
         """Lightning looks here for whom to tell the epoch."""
         return self
 
@@ -91,12 +91,12 @@ class ResumableLoader(ProblemLoader):
     def __init__(
         self,
         problems: Sequence[Problem],
-        order: Order,
+        batch_sampler: BatchSampler,
         encode: Callable[[list[Problem]], Any],
         workers: int = 0,
     ) -> None:
-        super().__init__(problems, order, encode, workers)
-        self.order = order
+        super().__init__(problems, batch_sampler, encode, workers)
+        self.order = batch_sampler
         self.seen = 0
         self.resumed: dict[str, Any] = {}
 
@@ -112,8 +112,8 @@ class ResumableLoader(ProblemLoader):
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        place = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
-        return self.resumed or place | {"order": self.order.name}
+        position = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
+        return self.resumed or position | {"order": self.order.name}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if 0 < state["seen"] < state["of"] and state["order"] != self.order.name:

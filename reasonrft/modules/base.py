@@ -160,10 +160,3 @@ def weight_decay_groups(module: nn.Module) -> list[dict[str, Any]]:
         {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
-
-
-def check_at_least(least: float, **options: float) -> None:
-    """Refuse options that are below a bound, or not a number."""
-    for name, value in options.items():
-        if not value >= least:
-            raise BadInput(f"{name} must be at least {least}, not {value}")

@@ -20,9 +20,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
-from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule, check_at_least
+from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule
 from reasonrft.modules.micro_batches import MicroBatch, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
 from reasonrft.modules.schedules import Warmup

@@ -14,8 +14,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from reasonrft.errors import BadInput
-from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule, check_at_least
+from reasonrft.errors import BadInput, check_at_least
+from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group, score

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reasonrft.conversation import Message, conversation, says
 from reasonrft.errors import BadInput
-from reasonrft.images import ImageFault, open_image, picture_size
+from reasonrft.images import ImageFault, image_size, open_image
 from reasonrft.policy.literal_text import MARK, LiteralText
 from reasonrft.problems import Problem
 
@@ -101,7 +101,7 @@ class Encoder:
         """Tokens of prompt and response, from the pictures' sizes and without their pixels."""
         written = self._written_ids(self._write(problem, text))
         extra = 0 if response is None else len(self.response_ids(response))
-        sizes = [_named(problem, picture_size, source) for source in problem.images]
+        sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
         return len(written) + sum(self._picture_tokens(size, several) for size in sizes) + extra
 

@@ -1,8 +1,9 @@
 """What all readers share: what a format is, where a record stands, what can be wrong with it."""
 
 import difflib
+import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from reasonrft.problems import Problem
 
 Row = Mapping[str, Any]
 
-_SHOWN = 20
+_SHOWN, _NAMED = 20, 3
+_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|[^\s(]*/[^\s)]*|\S*\d\S*|(?<=this one has ).*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class Fault:
 
     def __str__(self) -> str:
         key = f"key {self.key!r}" if self.key else ""
-        place = ", ".join(part for part in (self.file, self.record, key) if part)
-        return one_line(f"{place}: {self.message}")
+        where = ", ".join(text for text in (self.file, self.record, key) if text)
+        return one_line(f"{where}: {self.message}")
 
 
 class RecordFault(ValueError):
@@ -44,17 +46,59 @@ class DataError(BadInput):
     """A data set that cannot be used as asked, with all faults that were found."""
 
     def __init__(self, message: str, faults: tuple[Fault, ...] = ()) -> None:
-        more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-        super().__init__("\n".join([message, *map(str, faults[:_SHOWN]), *more]))
+        lines = fault_lines(faults)
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        super().__init__("\n".join([message, *lines[:_SHOWN], *more]))
         self.faults = faults
+
+    @classmethod
+    def of(cls, source: object, faults: Sequence[Fault]) -> "DataError":
+        """All that is wrong with a source."""
+        plural = "" if len(faults) == 1 else "s"
+        return cls(f"{source} has {len(faults):,} fault{plural}", tuple(faults))
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Faults of one kind in one file: how many, and the first of them."""
+
+    first: Fault
+    count: int = 0
+    records: list[str] = field(default_factory=list)
+    same: bool = True
+    """Whether all of them say the same, to the letter."""
+
+    def add(self, fault: Fault) -> None:
+        self.count += 1
+        self.same &= fault.message == self.first.message
+        if len(self.records) < _NAMED:
+            self.records.append(fault.record)
+
+    def __str__(self) -> str:
+        if self.count <= 1:
+            return str(self.first)
+        more = f" and {self.count - _NAMED:,} more" if self.count > _NAMED else ""
+        records = f"{self.count:,} records: {', '.join(self.records)}{more}"
+        message = self.first.message if self.same else f"the first: {self.first.message}"
+        return str(Fault(self.first.file, records, self.first.key, message))
+
+
+def fault_lines(faults: Iterable[Fault]) -> list[str]:
+    """A line for each kind of fault, with how many records have it and the first three of them."""
+    kinds: dict[tuple[str, str, str], _Alike] = {}
+    for fault in faults:
+        # Values and names differ from record to record; the words between them do not.
+        kind = (fault.file, fault.key, _VALUE.sub("_", fault.message))
+        kinds.setdefault(kind, _Alike(fault)).add(fault)
+    return [str(alike) for alike in kinds.values()]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordContext:
     """Where a record stands, and what is known of it beyond its own keys."""
 
     root: Path
-    """What its pictures are relative to, resolved."""
+    """What its images are relative to, resolved."""
     id: str = "record"
     """For a record without an id."""
     task: str | None = None
@@ -71,7 +115,7 @@ class Format:
     """Keys that a record must have; each entry lists alternatives."""
     knows: tuple[str, ...]
     """Keys that a record may have."""
-    read: Callable[[Row, Place], list[Problem]]
+    read: Callable[[Row, RecordContext], list[Problem]]
 
     def matches(self, row: Any) -> bool:
         """Whether a row has every key that this format needs."""
@@ -81,19 +125,19 @@ class Format:
 
     def kinship(self, row: Row) -> float:
         """How many of a row's keys are keys of this format, or nearly so."""
-        own = [*self.knows, *(key for keys in self.needs for key in keys)]
+        known = [*self.knows, *(key for keys in self.needs for key in keys)]
         keys = [key for key in row if isinstance(key, str)]
-        close = [key for key in keys if difflib.get_close_matches(key, own, 1, 0.8)]
+        close = [key for key in keys if difflib.get_close_matches(key, known, 1, 0.8)]
         return len(close)
 
-    def problems(self, row: Any, place: Place) -> list[Problem]:
+    def problems(self, row: Any, context: RecordContext) -> list[Problem]:
         """Read a row, or raise `RecordFault`."""
         if not isinstance(row, Mapping):
             raise RecordFault("", f"is not an object with keys but {short(row)}")
         for keys in self.needs:
             if all(row.get(key) is None for key in keys):
                 raise missing(row, keys, self.name)
-        return self.read(row, place)
+        return self.read(row, context)
 
 
 def missing(row: Row, keys: tuple[str, ...], name: str) -> RecordFault:
@@ -101,8 +145,14 @@ def missing(row: Row, keys: tuple[str, ...], name: str) -> RecordFault:
     if empty := [key for key in keys if key in row]:
         return RecordFault(empty[0], "is null; a value is needed")
     wanted = keys[0] if len(keys) == 1 else f"{keys[0]} (or {', '.join(keys[1:])})"
+    for key in map(str, row):
+        if meant := difflib.get_close_matches(key.lower(), keys, 1, 0.75):
+            message = f"is not read; did you mean {meant[0]}? A {name} record needs {wanted}"
+            return RecordFault(key, message)
     there = ", ".join(map(str, row)) or "no keys"
-    return RecordFault(keys[0], f"a {name} record needs {wanted}; this one has {there}")
+    return RecordFault(
+        keys[0], f"a {name} record needs {wanted}; this one has {there}; name others with columns"
+    )
 
 
 def short(value: object) -> str:

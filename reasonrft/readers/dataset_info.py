@@ -36,8 +36,8 @@ def entry_of(path: Path) -> Entry | None:
     info = path.parent / INFO
     if not info.is_file() or info == path:
         return None
-    own = [entry for entry in entries(info) if entry.path == path and not entry.fault]
-    return own[0] if own else None
+    listed = [entry for entry in entries(info) if entry.path == path and not entry.fault]
+    return listed[0] if listed else None
 
 
 def read_info(info: Path) -> dict[str, Any]:

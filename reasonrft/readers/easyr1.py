@@ -1,7 +1,7 @@
 """EasyR1's rows: {images: [...], problem with <image> tags, answer}."""
 
-from reasonrft.readers import release
+from reasonrft.readers import reason_rft
 from reasonrft.readers.base import Format
-from reasonrft.readers.record import KNOWN
+from reasonrft.readers.make_problem import KNOWN
 
-FORMAT = Format("easyr1", (("images",), ("problem",), ("answer",)), KNOWN, release.read)
+FORMAT = Format("easyr1", (("images",), ("problem",), ("answer",)), KNOWN, reason_rft.read)

@@ -1,5 +1,6 @@
 """Reading the single fields of a record: text, id, answer, choices, options, history."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,8 +40,10 @@ def read_answer(value: object, key: str) -> tuple[str, str]:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return "", _digits(value, key)
+    if isinstance(value, float) and math.isfinite(value):
+        return "", repr(value)
     if not isinstance(value, str):
-        raise RecordFault(key, f"must be text or a whole number, not {short(value)}")
+        raise RecordFault(key, f"must be text or a number, not {short(value)}")
     return _split_response(_whole(value, key), key)
 
 
@@ -77,12 +80,12 @@ def read_history(value: object) -> list[list[str]]:
     return [[read_text(text, "history") for text in pair] for pair in turns]
 
 
-def place_tags(question: str, key: str, pictures: int, earlier: str = "") -> str:
-    """Check image tags against pictures; drop them where they only lead the question."""
+def place_tags(question: str, key: str, images: int, earlier: str = "") -> str:
+    """Check image tags against images; drop them where they only lead the question."""
     tags = question.count(IMAGE_TAG) + earlier.count(IMAGE_TAG)
-    if tags not in (0, pictures):
+    if tags not in (0, images):
         raise RecordFault(
-            key, f"has {_many(tags, f'{IMAGE_TAG} tag')} for {_many(pictures, 'picture')}"
+            key, f"has {_many(tags, f'{IMAGE_TAG} tag')} for {_many(images, 'image')}"
         )
     if IMAGE_TAG in earlier:
         return question

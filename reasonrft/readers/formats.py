@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reasonrft.readers import clevr, easyr1, r1v, release, sharegpt, trl, tvr, verl, vlmr1
+from reasonrft.readers import clevr, easyr1, plain, r1v, reason_rft, sharegpt, trl, tvr, verl, vlmr1
 from reasonrft.readers.base import DataError, Format
 
 # From the most particular to the most general: a row is read by the first that it matches.
@@ -16,7 +16,8 @@ FORMATS: tuple[Format, ...] = (
     sharegpt.FORMAT,
     r1v.FORMAT,
     easyr1.FORMAT,
-    release.FORMAT,
+    reason_rft.FORMAT,
+    plain.FORMAT,
 )
 
 

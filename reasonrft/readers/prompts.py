@@ -4,26 +4,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Place, RecordFault, Row
-from reasonrft.readers.chat import Conversation, pictures_inside, read_conversation
-from reasonrft.readers.pictures import KEYS, read_pictures
-from reasonrft.readers.record import make_problem
+from reasonrft.readers.base import RecordContext, RecordFault, Row
+from reasonrft.readers.chat_turns import Conversation, images_inside, read_conversation
+from reasonrft.readers.make_problem import make_problem
+from reasonrft.readers.record_images import KEYS, read_images
 
 
 def prompt_problem(
-    row: Row, place: Place, gold: tuple[str, object], used: list[str], meta: Mapping[str, Any]
+    row: Row,
+    context: RecordContext,
+    gold: tuple[str, object],
+    used: list[str],
+    meta: Mapping[str, Any],
 ) -> Problem:
     """The problem of a row whose `prompt` is text, or messages that end with the question."""
     prompt = row["prompt"]
     if isinstance(prompt, str):
-        talk = Conversation(prompt, None, {})
+        conversation = Conversation(prompt, None, {})
     else:
-        talk = read_conversation(prompt, "prompt", place.tags)
-    if talk.answer is not None:
+        conversation = read_conversation(prompt, "prompt", context.tags)
+    if conversation.answer is not None:
         raise RecordFault("prompt", "must end with a user's turn, which asks the question")
-    inside = pictures_inside(prompt) if all(row.get(key) is None for key in KEYS) else []
-    images = read_pictures(inside, "prompt", place.root) if inside else None
-    together = {**meta, **talk.meta}
-    question = ("prompt", talk.question)
+    inside = images_inside(prompt) if all(row.get(key) is None for key in KEYS) else []
+    images = read_images(inside, "prompt", context.root) if inside else None
+    all_meta = {**meta, **conversation.meta}
+    question = ("prompt", conversation.question)
     used = [*used, "prompt"]
-    return make_problem(row, place, question, gold, used=used, meta=together, images=images)
+    return make_problem(row, context, question, gold, used=used, meta=all_meta, images=images)

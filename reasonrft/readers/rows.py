@@ -1,4 +1,4 @@
-"""Rows of one file: JSON, JSON lines, parquet, and what people have instead of them."""
+"""Rows of one file: JSON, JSON lines, CSV, parquet, and what people have instead of them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from reasonrft.readers.base import RecordFault
+from reasonrft.readers.csv_rows import csv_rows
 from reasonrft.readers.formats import FORMATS
 
 Rows = Iterator[tuple[str, Any]]
 """Names like "record 3" or "line 3" with their rows; an unreadable row is a `RecordFault`."""
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 _HEAD = 4096
 
@@ -37,7 +38,9 @@ def read_rows(path: Path) -> Rows:
         return _parquet_rows(path)
     if path.suffix == ".parquet":
         raise RecordFault("", "is not a parquet file")
-    if path.suffix in (".jsonl", ".ndjson"):
+    if path.suffix in (".csv", ".tsv"):
+        return csv_rows(path)
+    if path.suffix in (".jsonl", ".ndjson") and not _is_list(head):
         return _line_rows(path)
     return _json_rows(path)
 
@@ -56,6 +59,11 @@ def parse(data: bytes) -> Any:
         raise RecordFault("", "is nested too deeply to be read") from None
     except ValueError as error:  # Python refuses integers of more than 4300 digits.
         raise RecordFault("", f"is not readable JSON: {error}") from None
+
+
+def _is_list(head: bytes) -> bool:
+    """Whether a list of objects begins here, whatever the file is called."""
+    return b"".join(head.removeprefix(b"\xef\xbb\xbf").split())[:2] == b"[{"
 
 
 def _refuse(head: bytes) -> None:

@@ -1,5 +1,6 @@
-"""Rows of Hugging Face data sets: saved to disk, or on the hub; pictures stay encoded."""
+"""Rows of Hugging Face data sets: saved to disk, or on the hub; images stay encoded."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ def is_saved(folder: Path) -> bool:
 
 def is_hub_name(source: str) -> bool:
     """Whether a text could be the name of a data set on the hub."""
-    return bool(_NAME.fullmatch(source)) and not source.endswith((".json", ".jsonl", ".parquet"))
+    return bool(_NAME.fullmatch(source)) and not source.endswith(
+        (".json", ".jsonl", ".csv", ".tsv", ".parquet")
+    )
 
 
 def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
@@ -33,6 +36,27 @@ def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
     return _rows(data, str(folder), split)
 
 
+def saved_splits(folder: Path) -> list[str]:
+    """The splits that `save_to_disk` wrote side by side."""
+    listed = folder / "dataset_dict.json"
+    if not listed.is_file():
+        return []
+    try:
+        return list(json.loads(listed.read_text(encoding="utf-8"))["splits"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{listed} does not list splits: {error}") from None
+
+
+def hub_splits(name: str) -> list[str]:
+    """The splits of a data set on the hub."""
+    from datasets import get_dataset_split_names
+
+    try:
+        return [str(split) for split in get_dataset_split_names(name)]
+    except Exception as error:  # no network, no such name, no access: each has an error of its own
+        raise _not_to_be_had(name, error) from None
+
+
 def hub_rows(name: str, split: str | None) -> tuple[str, Iterator[Any]]:
     """Name of the split, and rows, of a data set on the hub."""
     from datasets import load_dataset
@@ -40,10 +64,14 @@ def hub_rows(name: str, split: str | None) -> tuple[str, Iterator[Any]]:
     try:
         data = load_dataset(name, split=split)
     except Exception as error:  # no network, no such name, no access: each has an error of its own
-        reason = " ".join(str(error).split())[:200]
-        message = f"no file or folder {name}, and not to be had from the Hugging Face hub"
-        raise DataError(f"{message}: {reason}") from None
+        raise _not_to_be_had(name, error) from None
     return _rows(data, name, split)
+
+
+def _not_to_be_had(name: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    message = f"no file or folder {name}, and not to be had from the Hugging Face hub"
+    return DataError(f"{message}: {reason}")
 
 
 def _rows(data: Any, name: str, split: str | None) -> tuple[str, Iterator[Any]]:
@@ -59,7 +87,21 @@ def _rows(data: Any, name: str, split: str | None) -> tuple[str, Iterator[Any]]:
         data = data[split]
     elif isinstance(data, Dataset) and split and data.split and str(data.split) != split:
         raise DataError(f"{name}: no split {split!r}; it is the split {data.split}")
-    return str(split or data.split or Path(name).name), iter(_undecoded(data))
+    return str(split or data.split or Path(name).name), _with_label_names(_undecoded(data))
+
+
+def _with_label_names(data: Any) -> Iterator[Any]:
+    """Rows whose class labels are the names that their numbers stand for."""
+    from datasets import ClassLabel
+
+    labels = {key: kind for key, kind in data.features.items() if isinstance(kind, ClassLabel)}
+    for row in data:
+        named = {
+            key: kind.int2str(row[key])
+            for key, kind in labels.items()
+            if isinstance(row[key], int) and row[key] >= 0
+        }
+        yield row | named
 
 
 def _undecoded(data: Any) -> Any:
@@ -69,7 +111,7 @@ def _undecoded(data: Any) -> Any:
 
 
 def _encoded(feature: Any) -> Any:
-    """The same feature with pictures left as bytes or paths, however deep they stand."""
+    """The same feature with images left as bytes or paths, however deep they stand."""
     from datasets import Image, LargeList, List
 
     if isinstance(feature, Image):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from reasonrft.derivation.states import (
+from reasonrft.oracles.state_records import (
     Sample,
     answer_of,
     options_of,
@@ -11,10 +11,10 @@ from reasonrft.derivation.states import (
     read_sample,
 )
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Format, Place, RecordFault, Row, short
+from reasonrft.readers.base import Format, RecordContext, RecordFault, Row, short
 from reasonrft.readers.fields import read_id
-from reasonrft.readers.pictures import locate
-from reasonrft.readers.record import make_problem
+from reasonrft.readers.make_problem import make_problem
+from reasonrft.readers.record_images import locate
 
 VIEWS = {"Camera_Center": "id", "Camera_Left": "ood-left", "Camera_Right": "ood-right"}
 """Final views and the splits that they make."""
@@ -22,7 +22,7 @@ VIEWS = {"Camera_Center": "id", "Camera_Left": "ood-left", "Camera_Right": "ood-
 _FOLDERS = ("", "images", "image")
 
 
-def read(row: Row, place: Place) -> list[Problem]:
+def read(row: Row, context: RecordContext) -> list[Problem]:
     """Read a sample: its first state seen from the centre, its last from each side there is."""
     try:
         sample = read_sample(row)
@@ -30,18 +30,18 @@ def read(row: Row, place: Place) -> list[Problem]:
         raise RecordFault("states", str(error)) from None
     first, last = _views(row, 0), _views(row, -1)
     if "Camera_Center" not in first:
-        raise RecordFault("states", "the first state has no picture from Camera_Center")
+        raise RecordFault("states", "the first state has no image from Camera_Center")
     views = [view for view in VIEWS if view in last]
     if not views:
-        raise RecordFault("states", f"the last state has no picture from {', '.join(VIEWS)}")
-    number = read_id(row.get("idx"), place.id)
-    start = locate(first["Camera_Center"], "states", place.root, _FOLDERS)
-    ends = {view: locate(last[view], "states", place.root, _FOLDERS) for view in views}
-    return [_problem(sample, number, view, (start, ends[view]), place) for view in views]
+        raise RecordFault("states", f"the last state has no image from {', '.join(VIEWS)}")
+    number = read_id(row.get("idx"), context.id)
+    start = locate(first["Camera_Center"], "states", context.root, _FOLDERS)
+    ends = {view: locate(last[view], "states", context.root, _FOLDERS) for view in views}
+    return [_problem(sample, number, view, (start, ends[view]), context) for view in views]
 
 
 def _problem(
-    sample: Sample, number: str, view: str, images: tuple[Path, Path], place: Place
+    sample: Sample, number: str, view: str, images: tuple[Path, Path], context: RecordContext
 ) -> Problem:
     split = VIEWS[view]
     meta = {
@@ -52,7 +52,7 @@ def _problem(
     options = options_of(sample)
     return make_problem(
         {"id": f"tvr_{split}_{number.zfill(6)}"},
-        place,
+        context,
         ("states", question_of(sample.initial)),
         ("transformations", answer_of(sample.transformations)),
         meta=meta | ({"options": options} if options else {}),

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Format, Place, RecordFault, Row, short
+from reasonrft.readers.base import Format, RecordContext, RecordFault, Row, short
+from reasonrft.readers.make_problem import KNOWN
 from reasonrft.readers.prompts import prompt_problem
-from reasonrft.readers.record import KNOWN
 
 
-def read(row: Row, place: Place) -> list[Problem]:
+def read(row: Row, context: RecordContext) -> list[Problem]:
     """Read a row; its split is that of extra_info."""
     reward = row["reward_model"]
     if not isinstance(reward, Mapping) or reward.get("ground_truth") is None:
@@ -17,7 +17,7 @@ def read(row: Row, place: Place) -> list[Problem]:
     info = row.get("extra_info")
     split = info.get("split") if isinstance(info, Mapping) else None
     meta = {"split": split} if isinstance(split, str) and "split" not in row else {}
-    return [prompt_problem(row, place, gold, ["reward_model"], meta)]
+    return [prompt_problem(row, context, gold, ["reward_model"], meta)]
 
 
 FORMAT = Format(

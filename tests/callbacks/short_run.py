@@ -85,8 +85,10 @@ def data() -> CountingDataModule:
         [made_up(number) for number in range(1, 9)],
         **{split: [made_up(number) for number in numbers] for split, numbers in splits.items()},
     )
-    watch = ["id", "ood*"]
-    return CountingDataModule(source, EvenSum(), batch_size=2, eval_batch_size=4, watch=watch)
+    val_splits = ["id", "ood*"]
+    return CountingDataModule(
+        source, EvenSum(), batch_size=2, eval_batch_size=4, val_splits=val_splits
+    )
 
 
 def run(

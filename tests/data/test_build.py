@@ -72,6 +72,23 @@ def test_a_killed_build_goes_on_to_the_same_bytes(whole, tmp_path):
     assert digest(tmp_path) == digest(whole)
 
 
+def test_two_builds_of_one_folder_end_with_one_and_a_sentence(whole, tmp_path):
+    command = [sys.executable, "-m", "reasonrft", "data", "build", "--task", "counting"]
+    command += ["--split", "train", "--size", str(SIZE), "--preset", "tiny", "--workers", "1"]
+    command += ["--output", str(tmp_path)]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while first.poll() is None and not list(tmp_path.glob(".build/counting-train/*.json")):
+        time.sleep(0.01)
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"reasonrft: another process is drawing counting-train into {tmp_path}: wait for it, or "
+        "choose another folder\n"
+    )
+    assert first.wait() == 0
+    assert digest(tmp_path) == digest(whole)
+
+
 def test_a_finished_build_is_left_alone_and_another_is_refused(whole, capsys):
     before = digest(whole)
     build("counting", "train", SIZE, str(whole), preset="tiny")
@@ -109,9 +126,10 @@ def test_the_other_worlds_are_built_too(task, tmp_path, capsys):
     assert report["agreed"] == report["rederived"] == (3 if task == "transformation" else 0)
 
 
-def test_knobs_on_the_command_line(tmp_path):
+def test_world_args_on_the_command_line(tmp_path):
     arguments = ["--task", "transformation", "--split", "id", "--size", "2", "--preset", "tiny"]
-    arguments += ["--knobs.steps", "[1, 1]", "--knobs.light", "[{class_path: RandomLight}]"]
+    arguments += ["--world-args.steps", "[1, 1]"]
+    arguments += ["--world-args.light", "[{class_path: RandomLight}]"]
     main(["data", "build", *arguments, "--output", str(tmp_path), "--workers", "1"])
     assert [problem.meta["level"] for problem in load_problems(tmp_path)] == [1, 1]
     plain = make_world("transformation", "tiny", steps=[1, 1]).problem("id", 0)
@@ -125,7 +143,7 @@ def test_knobs_on_the_command_line(tmp_path):
         ({"task": "chess"}, "no world for task 'chess'"),
         ({"split": "ood"}, "has no split 'ood'"),
         ({"preset": "huge"}, "no preset 'huge'"),
-        ({"knobs": {"hight": 3}}, "no argument 'hight'"),
+        ({"world_args": {"hight": 3}}, "no argument 'hight'"),
         ({"size": 0}, "at least 1"),
     ],
 )

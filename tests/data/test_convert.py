@@ -12,7 +12,7 @@ from reasonrft.data import convert
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, load_problems
-from tests.readers.writing import write_picture, write_records
+from tests.readers.writing import write_image, write_records
 
 FOLDERS = ["clevr", "trance", "trance/states.json", "geometry3k", "paper_cases", "sharegpt_demo"]
 
@@ -20,7 +20,7 @@ FOLDERS = ["clevr", "trance", "trance/states.json", "geometry3k", "paper_cases",
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Six records with chains of thought, four of them counting."""
-    write_picture(tmp_path / "in" / "a.png")
+    write_image(tmp_path / "in" / "a.png")
     records = [
         {
             "id": f"{'clevr-math' if number < 4 else 'geomath'}-{number}",
@@ -114,31 +114,31 @@ def test_reason_rft_stages(source, tmp_path):
     assert [*json.loads((tmp_path / "dataset_info.json").read_text())] == ["out-stage1"]
 
 
-def test_copied_pictures_make_the_output_self_contained(source, tmp_path, capsys):
+def test_copied_images_make_the_output_self_contained(source, tmp_path, capsys):
     output = tmp_path / "out" / "data.json"
     convert(str(source), "rl", str(output), copy_images=True)
     assert "--image-root" not in capsys.readouterr().out
-    [picture] = load_problems(output)[0].images
-    assert picture == output.parent / "a.png"
-    assert picture.read_bytes() == (source.parent / "a.png").read_bytes()
-    write_picture(picture, "green")
-    with pytest.raises(BadInput, match="is there already, and is another picture"):
+    [image] = load_problems(output)[0].images
+    assert image == output.parent / "a.png"
+    assert image.read_bytes() == (source.parent / "a.png").read_bytes()
+    write_image(image, "green")
+    with pytest.raises(BadInput, match="is there already, and is another image"):
         convert(str(source), "rl", str(output), copy_images=True)
 
 
-def test_pictures_without_files_are_written(tmp_path):
+def test_images_without_files_are_written(tmp_path):
     from datasets import Dataset, Features, Image, Value
 
-    picture = write_picture(tmp_path / "a.png")
+    image = write_image(tmp_path / "a.png")
     features = Features({"image": Image(), "problem": Value("string"), "solution": Value("string")})
     data = Dataset.from_list(
-        [{"image": str(picture), "problem": "What?", "solution": "1"}] * 2, features=features
+        [{"image": str(image), "problem": "What?", "solution": "1"}] * 2, features=features
     )
     data.save_to_disk(tmp_path / "saved")
     output = tmp_path / "out" / "rl.json"
     assert convert(str(tmp_path / "saved"), "rl", str(output)) == 0
     first, second = load_problems(output)
-    assert first.images == second.images and first.images[0].read_bytes() == picture.read_bytes()
+    assert first.images == second.images and first.images[0].read_bytes() == image.read_bytes()
     assert [path.name for path in output.parent.iterdir() if path.is_file()] == ["rl.json"]
 
 
@@ -159,8 +159,8 @@ def test_any_fault_means_that_nothing_is_written(source, tmp_path, capsys):
     records[2]["image"] = "gone.png"
     write_records(source, records)
     assert convert(str(source), "cot-sft", str(tmp_path / "out" / "data.json")) == 1
-    picture, thought, last = capsys.readouterr().out.splitlines()
-    assert "record 3 (id 'clevr-math-2'), key 'image': no such file" in picture
+    image, thought, last = capsys.readouterr().out.splitlines()
+    assert "record 3 (id 'clevr-math-2'), key 'image': no such file" in image
     assert "record 2 (id 'clevr-math-1'), key 'cot': is missing" in thought
     assert last == "2 faults; nothing is written"
     assert not (tmp_path / "out").exists()

@@ -27,7 +27,7 @@ def test_a_seed_chooses_the_same_records(real, tmp_path):
     assert sheet(0) == sheet(0) != sheet(1)
 
 
-def test_records_without_pictures(tmp_path):
+def test_records_without_images(tmp_path):
     record = {"problem": "What is 14π?\n\n" + "long" * 99, "answer": "√2", "cot": "word " * 300}
     path = write_records(tmp_path / "data.json", [record])
     assert preview(str(path), str(tmp_path / "sheet.png")) == 0

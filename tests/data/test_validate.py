@@ -11,7 +11,7 @@ from PIL import Image
 
 from reasonrft.data import validate
 from reasonrft.readers import DataError
-from tests.readers.writing import write_picture, write_records
+from tests.readers.writing import write_image, write_records
 
 COUNTS = {
     "clevr": (456, 456),
@@ -53,9 +53,9 @@ def bomb() -> bytes:
 
 
 def test_every_fault_is_one_clear_line(tmp_path, capsys):
-    outside = write_picture(tmp_path / "outside.png")
+    outside = write_image(tmp_path / "outside.png")
     home = tmp_path / "data"
-    good = write_picture(home / "good.png", size=(64, 64))
+    good = write_image(home / "good.png", size=(64, 64))
     noise = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(noise, "PNG")
     (home / "cut.png").write_bytes(noise.getvalue()[:900])
@@ -65,15 +65,15 @@ def test_every_fault_is_one_clear_line(tmp_path, capsys):
     base = {"problem": "How many?", "answer": "3", "image": good.name}
     expected = {
         "gone": ({"image": "gone.png"}, "key 'image': no such file: "),
-        "cut": ({"image": "cut.png"}, "key 'image': damaged picture: "),
-        "page": ({"image": "page.png"}, "key 'image': not a picture: "),
+        "cut": ({"image": "cut.png"}, "key 'image': damaged image: "),
+        "page": ({"image": "page.png"}, "key 'image': not an image: "),
         "bomb": ({"image": "bomb.png"}, "is over the limit of 64,000,000 pixels"),
         "out": ({"image": "../outside.png"}, "climbs out of the image root"),
         "link": ({"image": "link.png"}, "climbs out of the image root"),
-        "type": ({"answer": {"value": 3}}, "key 'answer': must be text or a whole number"),
+        "type": ({"answer": {"value": 3}}, "key 'answer': must be text or a number"),
         "clevr-1": ({"answer": "many"}, "key 'answer': 'many' is not a whole number"),
         "call": ({"answer": "change_color(1, pink)", "task": "transformation"}, "key 'answer'"),
-        "tags": ({"problem": "<image><image>?"}, "key 'problem': has 2 <image> tags for 1 picture"),
+        "tags": ({"problem": "<image><image>?"}, "key 'problem': has 2 <image> tags for 1 image"),
         "twin": ({}, "key 'id': is taken already by record 1 of "),
         "key": ({"problem": None, "problm": "How many?"}, "key 'problem': is null"),
     }
@@ -81,7 +81,7 @@ def test_every_fault_is_one_clear_line(tmp_path, capsys):
     records += [{"id": id, **base, **change} for id, (change, _) in expected.items()]
     write_records(home / "records.json", records)
     (home / "page.json").write_text("<!doctype html><html></html>")
-    page, *faults, last = report(capsys, home)
+    page, *faults, last = report(capsys, home, every=True)
     assert page == f"{home / 'page.json'}: is a web page (HTML), not data: the download went wrong"
     assert last == "records: 13, faults: 13; 0 answers derived again, 0 agree"
     for number, (fault, id) in enumerate(zip(faults, expected, strict=True), 2):
@@ -134,9 +134,9 @@ def test_scenes_in_clevrs_own_layout(real, tmp_path, capsys):
     scenes = (real / "clevr" / "scenes.json").read_bytes()
     (tmp_path / "scenes" / "train.json").write_bytes(scenes)
     for record in records:
-        picture = tmp_path / record["image"]
-        picture.parent.mkdir(exist_ok=True)
-        picture.write_bytes((real / "clevr" / record["image"]).read_bytes())
+        image = tmp_path / record["image"]
+        image.parent.mkdir(exist_ok=True)
+        image.write_bytes((real / "clevr" / record["image"]).read_bytes())
     for source in (tmp_path, tmp_path / "questions" / "train.json"):
         [line] = report(capsys, source)
         assert line == "records: 5, faults: 0; 5 answers derived again, 5 agree"

@@ -111,21 +111,41 @@ def test_every_test_split_has_a_loader_in_order(encoder):
     assert found == [(0, f"p{n}") for n in range(5)] + [(1, "p7")]
 
 
-def test_validation_answers_the_splits_that_are_watched(encoder):
+def test_validation_answers_the_splits_that_are_named(encoder):
     splits = {name: [made_up(n) for n in range(9)] for name in ("val", "id", "ood-a", "ood-b")}
     source = MadeUp([made_up(1)], **splits)
     assert CountingDataModule(source).eval_splits("fit") == ("val",)
     assert CountingDataModule(MadeUp([made_up(1)])).eval_splits("fit") == ()
-    data = CountingDataModule(source, watch=["ood*", "id"])
+    data = CountingDataModule(source, val_splits=["ood*", "id"])
     assert data.eval_splits("validate") == ("id", "ood-a", "ood-b")
     assert data.eval_splits("test") == ("id", "ood-a", "ood-b")
     quiet(limit_val_batches=0).fit(Reader(encoder), data)
     assert data.problems.keys() == {"train", "id", "ood-a", "ood-b"}
     for name in ("odd", "train", "ID"):
         with pytest.raises(
-            BadInput, match=rf"watch names '{name}', which .* use val, id, ood-a, ood-b"
+            BadInput, match=rf"val_splits names '{name}', which .* use val, id, ood-a, ood-b"
         ):
-            CountingDataModule(source, watch=["id", name])
+            CountingDataModule(source, val_splits=["id", name])
+
+
+def test_validation_by_default_suits_any_data(encoder, caplog):
+    def validated(val_splits: list[str] | None, *splits: str) -> tuple[str, ...]:
+        source = MadeUp([made_up(1)], **{split: [made_up(2)] for split in splits})
+        data = CountingDataModule(source, val_splits=val_splits)
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            quiet(limit_val_batches=0).fit(Reader(encoder), data)
+        return data.eval_splits("fit")
+
+    assert validated(None, "val", "id") == validated(["ood*"], "val", "id") == ("val",)
+    assert "no split fits val_splits ood*: validation answers val" in caplog.messages
+    assert validated(None, "id") == validated(["ood*"], "id") == ()
+    said = "there is no val split, so that nothing is answered while training (others: id)"
+    assert caplog.messages.count(said) == 1
+    assert validated([], "val") == () and said not in caplog.messages
+    assert validated(["i*"], "val", "id") == ("id",)
+    with pytest.raises(BadInput, match="val_splits names 'val', which is no split"):
+        validated(["val"], "id")
 
 
 def test_a_part_of_a_split_is_the_same_in_every_run(encoder):
@@ -154,15 +174,15 @@ def faults(data, problems) -> str:
 def test_bad_problems_are_named_before_anything_is_trained():
     two = made_up(2, images=(picture((1, 2, 3)),) * 2)
     assert faults(CountingDataModule, [made_up(1), two]) == (
-        "split train, problem 'p2': it has 2 pictures, and counting takes 1 picture"
+        "split train, problem 'p2': it has 2 images, and counting takes 1 image"
     )
-    assert "it has no picture, and structure takes 1" in faults(
+    assert "it has no image, and structure takes 1" in faults(
         StructureDataModule, [made_up(2, images=(), task="structure")]
     )
-    assert "it has 1 picture, and transformation takes 2" in faults(
+    assert "it has 1 image, and transformation takes 2" in faults(
         TransformationDataModule, [made_up(2, task="transformation")]
     )
-    assert "split train, problem 'p2': it has no picture, while 2 of 3 problems have one" in faults(
+    assert "split train, problem 'p2': it has no image, while 2 of 3 problems have one" in faults(
         GeneralDataModule, [made_up(1), made_up(2, images=()), made_up(3)]
     )
     assert "problem 'p4': it has no chain of thought to learn from" in faults(
@@ -174,18 +194,34 @@ def test_bad_problems_are_named_before_anything_is_trained():
     assert faults(CountingDataModule, []) == "split train has no problems"
 
 
-def test_a_picture_over_the_limit_is_named(encoder, tmp_path):
+def test_a_image_over_the_limit_is_named(encoder, tmp_path):
     path = tmp_path / "large.png"
     Image.new("1", (9000, 9000)).save(path)
     with pytest.raises(
-        BadInput, match="problem 'p1': 9000x9000 picture is over the limit of 64,000,000"
+        BadInput, match="problem 'p1': 9000x9000 image is over the limit of 64,000,000"
     ):
         read(encoder, MadeUp([made_up(1, images=(path,))]))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_picture_is_named(encoder, workers):
+def test_a_damaged_image_is_named(encoder, workers):
     file = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(file, "PNG")
-    with pytest.raises(BadInput, match="problem 'p1': damaged picture"):
+    with pytest.raises(BadInput, match="problem 'p1': damaged image"):
         read(encoder, MadeUp([made_up(1, images=(file.getvalue()[:600],))]), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        *(({name: 0}, 1) for name in ("batch_size", "eval_batch_size", "max_tokens", "limit")),
+        ({"batch_tokens": -1}, 1),
+        ({"batch_size": float("nan")}, 1),
+        ({"skip": -1}, 0),
+        ({"workers": -1}, 0),
+    ],
+)
+def test_options_out_of_range_are_one_sentence(options, least):
+    [(name, value)] = options.items()
+    with pytest.raises(BadInput, match=rf"^{name} must be at least {least}, not {value}$"):
+        CountingDataModule(MadeUp([made_up(1)]), **options)

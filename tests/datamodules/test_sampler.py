@@ -4,18 +4,20 @@ from functools import partial
 import pytest
 import torch
 
-from reasonrft.datamodules.batching import of_similar_size, shuffled
-from reasonrft.datamodules.sampler import Order, ResumableLoader
+from reasonrft.datamodules.batch_plans import of_similar_size, shuffled
+from reasonrft.datamodules.sampler import BatchSampler, ResumableLoader
 from reasonrft.errors import BadInput
 
 LENGTHS = random.Random("lengths").choices(range(5, 101), k=50)
 
 
-def order(rank: int = 0, ranks: int = 1, seed: int = 0, batch_size: int = 4) -> Order:
-    return Order(partial(shuffled, 50, batch_size), f"50 in {batch_size}s", seed, rank, ranks)
+def order(rank: int = 0, ranks: int = 1, seed: int = 0, batch_size: int = 4) -> BatchSampler:
+    return BatchSampler(
+        partial(shuffled, 50, batch_size), f"50 in {batch_size}s", seed, rank, ranks
+    )
 
 
-def loader(place: Order, workers: int = 0) -> ResumableLoader:
+def loader(place: BatchSampler, workers: int = 0) -> ResumableLoader:
     return ResumableLoader(list(range(50)), place, list, workers)
 
 
@@ -69,7 +71,7 @@ def test_other_data_in_the_middle_of_an_epoch_is_refused():
 
 def test_ranks_read_equally_many_batches_of_their_own():
     plan = partial(of_similar_size, LENGTHS, 300)
-    orders = [Order(plan, "", 0, rank, 3) for rank in range(3)]
+    orders = [BatchSampler(plan, "", 0, rank, 3) for rank in range(3)]
     read = [item for one in orders for batch in one for item in batch]
     assert len(set(map(len, orders))) == 1
     assert len(set(read)) == len(read)

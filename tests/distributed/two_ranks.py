@@ -15,7 +15,7 @@ import torch
 from torch import distributed, multiprocessing
 
 from reasonrft.datamodules import CountingDataModule
-from reasonrft.datamodules.batching import shuffled
+from reasonrft.datamodules.batch_plans import shuffled
 from reasonrft.losses import BNPOLoss, CISPOLoss, DAPOLoss, DrGRPOLoss, GRPOLoss, GSPOLoss
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.policy import Policy

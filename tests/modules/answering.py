@@ -13,7 +13,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from reasonrft.datamodules import CountingDataModule
-from reasonrft.datamodules.sources import ProblemSource
+from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.evaluation.answers import Answers
 from reasonrft.modules.endpoint import QuestionEncoder, Questions
 from reasonrft.modules.evaluation import EvaluatedModule

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reasonrft.datamodules import GeneralDataModule
-from reasonrft.datamodules.sources import ProblemSource
+from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import without_images
 from reasonrft.evaluation.weights import weights_digest

@@ -10,14 +10,14 @@ from PIL import Image
 
 from reasonrft.problems import Problem
 from reasonrft.readers import FORMATS, DataError, Fault, RecordFault, load_problems, read_problems
-from reasonrft.readers.base import Place
-from tests.readers.writing import write_lines, write_picture, write_records
+from reasonrft.readers.base import RecordContext
+from tests.readers.writing import write_image, write_lines, write_records
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_picture(tmp_path / "a.png")
-    write_picture(tmp_path / "b.png", "blue")
+    write_image(tmp_path / "a.png")
+    write_image(tmp_path / "b.png", "blue")
     return tmp_path
 
 
@@ -100,7 +100,7 @@ def test_sharegpt_messages(folder):
     assert found.images == (folder / "a.png", folder / "b.png")
 
 
-def test_sharegpt_conversations_without_pictures(folder):
+def test_sharegpt_conversations_without_images(folder):
     turns = [{"from": "human", "value": "2 + 2?"}, {"from": "gpt", "value": "4"}]
     found = read(folder, {"conversations": turns})
     assert (found.question, found.answer, found.images) == ("2 + 2?", "4", ())
@@ -143,19 +143,19 @@ def test_dataset_info_faults(folder):
 
 def test_vlm_r1_lists_of_files_and_roots(tmp_path):
     for name in ("one", "two"):
-        write_picture(tmp_path / name / "pictures" / "a.png")
+        write_image(tmp_path / name / "images" / "a.png")
         turns = [{"from": "human", "value": "<image>How many?"}, {"from": "gpt", "value": "3"}]
         row = {"id": name, "image": "a.png", "conversations": turns}
         write_lines(tmp_path / name / "data.jsonl", [row])
     files = ":".join(str(tmp_path / name / "data.jsonl") for name in ("one", "two"))
-    roots = ":".join(str(tmp_path / name / "pictures") for name in ("one", "two"))
+    roots = ":".join(str(tmp_path / name / "images") for name in ("one", "two"))
     found = load_problems(files, image_root=roots)
     assert [(one.id, one.images[0].is_file()) for one in found] == [("one", True), ("two", True)]
     with pytest.raises(DataError, match="2 files need one image root or 2, not 3"):
         load_problems(files, image_root=roots + ":.")
 
 
-def test_vlm_r1_with_several_pictures(folder):
+def test_vlm_r1_with_several_images(folder):
     turns = [{"from": "human", "value": "<image><image>Same?"}, {"from": "gpt", "value": "no"}]
     found = read(folder, {"id": 7, "image": ["a.png", "b.png"], "conversations": turns})
     assert (found.id, found.question, len(found.images)) == ("7", "Same?", 2)
@@ -199,7 +199,7 @@ def test_trl(folder):
 
 
 def test_clevr_questions(tmp_path):
-    write_picture(tmp_path / "images" / "val" / "CLEVR_val_000001.png")
+    write_image(tmp_path / "images" / "val" / "CLEVR_val_000001.png")
     question = {
         "image_filename": "CLEVR_val_000001.png",
         "question": "How many cubes are there?",
@@ -226,8 +226,8 @@ def test_columns_name_other_peoples_keys(folder):
     assert (found.answer, found.task, found.images) == ("4", "counting", (folder / "a.png",))
     [fault] = read_all(folder, [row], columns={**columns, "answer": "labels"})
     assert "key 'labels'" in str(fault) and "question, label, pic" in str(fault)
-    with pytest.raises(DataError, match="columns can map problem, answer"):
-        read_all(folder, [row], columns={"question": "question"})
+    with pytest.raises(DataError, match="columns can map question, problem, answer"):
+        read_all(folder, [row], columns={"prompt": "question"})
 
 
 def test_records_by_id(folder):
@@ -244,8 +244,9 @@ def test_answers_become_text(folder):
         return found.answer if isinstance(found, Problem) else found.message
 
     assert answer(3) == answer(3.0) == answer("3") == answer(" <answer> 3 </answer> ") == "3"
-    for wrong in (True, 2.5, {"a": 1}, [3], float("nan")):
-        assert "must be text or a whole number" in answer(wrong)
+    assert answer(2.5) == "2.5"
+    for wrong in (True, {"a": 1}, [3], float("nan")):
+        assert "must be text or a number" in answer(wrong)
     assert "null" in answer(None)
     assert "one <answer>" in answer("<answer>1</answer> or <answer>2</answer>")
 
@@ -264,14 +265,14 @@ def test_image_tags(folder, question, kept):
     assert read(folder, record).question == kept
 
 
-def test_pictures_in_every_dress(folder):
+def test_images_in_every_dress(folder):
     data = (folder / "a.png").read_bytes()
-    place = Place(folder)
+    context = RecordContext(folder)
     release = next(format for format in FORMATS if format.name == "reason-rft")
 
     def images(value: object) -> tuple[Path | bytes, ...]:
         row = {"problem": "?", "answer": "1", "image": value}
-        return release.problems(row, place)[0].images
+        return release.problems(row, context)[0].images
 
     assert images("a.png") == images(["a.png"]) == images({"path": "a.png"}) == (folder / "a.png",)
     assert images(data) == images([{"bytes": data, "path": "gone.png"}]) == (data,)
@@ -294,6 +295,9 @@ def test_tasks_of_records(folder):
     assert task(task="captioning") == "general"
     [fault] = read_all(folder, [{"problem": "What?", "answer": "1", "task": "os.path"}])
     assert "not built in" in str(fault)
+    named = {"class_path": "os.system", "init_args": {"command": "true"}}
+    [fault] = read_all(folder, [{"question": "What?", "answer": "1", "task": named}])
+    assert "key 'task': must be the name of a built-in task, not {'class_path'" in str(fault)
     assert read(folder, {"problem": "What?", "answer": "1"}, task="structure").task == "structure"
 
 
@@ -304,7 +308,7 @@ def test_bad_usage_is_one_sentence(folder):
         read_all(folder, [{}], task="count")
     with pytest.raises(DataError, match="no such file or folder: nowhere"):
         load_problems("nowhere")
-    with pytest.raises(DataError, match="no such folder for pictures"):
+    with pytest.raises(DataError, match="no such folder for images"):
         load_problems(folder / "data.json", image_root=folder / "nowhere")
 
 
@@ -345,7 +349,7 @@ _keys = sorted(
 def test_no_row_breaks_a_reader(row):
     for format in FORMATS:
         try:
-            problems = format.problems(row, Place(Path("/nowhere")))
+            problems = format.problems(row, RecordContext(Path("/nowhere")))
         except RecordFault:
             continue
         assert all(isinstance(problem, Problem) for problem in problems)
@@ -363,6 +367,8 @@ def test_no_row_breaks_a_reader(row):
 def test_no_sample_breaks_the_reader_of_states(states, changes):
     [tvr] = [format for format in FORMATS if format.name == "tvr"]
     try:
-        tvr.problems({"states": states, "transformations": changes}, Place(Path("/nowhere")))
+        tvr.problems(
+            {"states": states, "transformations": changes}, RecordContext(Path("/nowhere"))
+        )
     except RecordFault as fault:
         assert json.dumps(fault.message)

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 
-def write_picture(path: Path, color: str = "red", size: tuple[int, int] = (8, 6)) -> Path:
+def write_image(path: Path, color: str = "red", size: tuple[int, int] = (8, 6)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, color).save(path)
     return path

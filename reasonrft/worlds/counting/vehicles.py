@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
 
-from reasonrft.derivation.counting import CATEGORIES
+from reasonrft.oracles.count_questions import CATEGORIES
 from reasonrft.worlds.counting.counting_scenes import (
     SEEN_HEIGHT,
     SEEN_PIXELS,

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reasonrft.derivation.counting import CATEGORIES
+from reasonrft.oracles.count_questions import CATEGORIES
 
 Description = dict[str, str]
 """What is asked of an object: some of size, color, material and shape."""

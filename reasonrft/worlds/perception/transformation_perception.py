@@ -8,8 +8,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from reasonrft.derivation.states import Sample, question_of
-from reasonrft.derivation.transformation import Item, State
+from reasonrft.oracles.state_changes import Item, State
+from reasonrft.oracles.state_records import Sample, question_of
 from reasonrft.worlds.base import belongs
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.renderer import Rendering

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import product
 
-from reasonrft.derivation.transformation import ATTRIBUTES, DIRECTIONS, STRIDE, Item, State
+from reasonrft.oracles.state_changes import ATTRIBUTES, DIRECTIONS, STRIDE, Item, State
 
 _NEVER = 99
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from reasonrft.derivation.transformation import DIRECTIONS
+from reasonrft.oracles.state_changes import DIRECTIONS
 from reasonrft.trance_calls import VALUES
 
 KINDS = ("inner", "out", "in")

@@ -3,8 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from reasonrft.derivation.states import Sample
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     ATTRIBUTES,
     GRID,
     STAGE,
@@ -17,6 +16,7 @@ from reasonrft.derivation.transformation import (
     overlap,
     run,
 )
+from reasonrft.oracles.state_records import Sample
 from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.transformation.schedule import Aim
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reasonrft.derivation.states import Sample, options_of
-from reasonrft.derivation.transformation import ATTRIBUTES, Item, State, Transformation
+from reasonrft.oracles.state_changes import ATTRIBUTES, Item, State, Transformation
+from reasonrft.oracles.state_records import Sample, options_of
 from reasonrft.problems import Problem
 from reasonrft.worlds.base import fingerprint
 

@@ -5,8 +5,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reasonrft.derivation.states import Sample
-from reasonrft.derivation.transformation import RADII, UNIT, Item, State
+from reasonrft.oracles.state_changes import RADII, UNIT, Item, State
+from reasonrft.oracles.state_records import Sample
 from reasonrft.worlds.drawing.camera import (
     TRANCE_CENTER,
     TRANCE_LAMPS,

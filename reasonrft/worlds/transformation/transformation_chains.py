@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reasonrft.derivation.states import Sample, answer_of
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     STAGE,
     STRIDE,
     Item,
@@ -18,6 +17,7 @@ from reasonrft.derivation.transformation import (
     admissible,
     transform,
 )
+from reasonrft.oracles.state_records import Sample, answer_of
 
 Style = Literal["words", "compact"]
 SEEN = ("shape", "size", "color", "material")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from reasonrft.derivation.states import answer_of, question_of
+from reasonrft.oracles.state_records import answer_of, question_of
 from reasonrft.problems import Problem
 from reasonrft.worlds.base import World, belongs
 from reasonrft.worlds.drawing.light import Effect

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from reasonrft.derivation.counting import CATEGORIES, derive_count
+from reasonrft.oracles.count_questions import CATEGORIES, derive_count
 from reasonrft.problems import Problem
 from reasonrft.worlds.counting.clevr_blocks import MARGIN, MIN_DISTANCE, RADII, Blocks
 from reasonrft.worlds.counting.counting_scenes import SEEN_PIXELS, Domain, scene_camera, seen_pixels

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reasonrft.derivation.counting import Description, Program, describe, fits, parse_question
+from reasonrft.oracles.count_questions import Description, Program, describe, fits, parse_question
 from reasonrft.problems import Problem
 from reasonrft.worlds.counting.words import (
     ATTRIBUTES,

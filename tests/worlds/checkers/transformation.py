@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from reasonrft.derivation.states import Sample, answer_of, options_of, question_of, read_sample
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     DIRECTIONS,
     GRID,
     STAGE,
@@ -13,6 +12,7 @@ from reasonrft.derivation.transformation import (
     TransformationError,
     run,
 )
+from reasonrft.oracles.state_records import Sample, answer_of, options_of, question_of, read_sample
 from reasonrft.problems import Problem
 from reasonrft.tasks.transformation import TransformationTask
 from reasonrft.trance_calls import Call, read_calls

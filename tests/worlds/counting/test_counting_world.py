@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from reasonrft.data.build import build
-from reasonrft.derivation.counting import derive_count
+from reasonrft.data import build
 from reasonrft.errors import BadInput
+from reasonrft.oracles.count_questions import derive_count
 from reasonrft.readers import load_problems
 from reasonrft.tasks.counting import CountingTask
 from reasonrft.worlds import make_world

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from reasonrft.derivation.counting import CATEGORIES
+from reasonrft.oracles.count_questions import CATEGORIES
 from reasonrft.worlds.counting.counting_scenes import scene_camera, seen_pixels
 from reasonrft.worlds.counting.counting_world import CountingWorld
 from reasonrft.worlds.counting.vehicle_models import MODELS

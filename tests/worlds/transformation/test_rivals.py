@@ -3,14 +3,14 @@ import random
 from collections.abc import Iterator
 from itertools import product
 
-from reasonrft.derivation.states import read_sample
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     ATTRIBUTES,
     Item,
     State,
     Transformation,
     transform,
 )
+from reasonrft.oracles.state_records import read_sample
 from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.transformation.rivals import has_rival
 

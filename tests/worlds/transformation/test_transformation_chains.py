@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reasonrft.derivation.states import read_sample
+from reasonrft.oracles.state_records import read_sample
 from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.transformation.transformation_world import TransformationWorld
 from tests.worlds.checkers.transformation import check, verify

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reasonrft.derivation.states import read_sample
 from reasonrft.errors import BadInput
+from reasonrft.oracles.state_records import read_sample
 from reasonrft.readers import load_problems
 from reasonrft.trance_calls import VALUES, read_calls
 from reasonrft.worlds import make_world

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from reasonrft.derivation.states import answer_of, options_of, read_sample
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     Item,
     Transformation,
     TransformationError,
@@ -12,6 +11,7 @@ from reasonrft.derivation.transformation import (
     differences,
     run,
 )
+from reasonrft.oracles.state_records import answer_of, options_of, read_sample
 
 
 def item(x: int, y: int, size: str = "small", color: str = "red") -> Item:
@@ -58,7 +58,7 @@ def test_places_off_stage_are_all_alike():
     assert differences((item(0, 0),), (item(0, 0, color="blue"),)) == [(0, "color")]
 
 
-def test_moves_that_no_picture_tells_apart():
+def test_moves_that_no_image_tells_apart():
     out = admissible((item(15, 0),), move(0, "behind"))
     # one step behind leaves x = 25, two leave 35; left and right need more than ±20 in y
     assert {(one.value, one.steps) for one in out} == {

@@ -46,15 +46,15 @@ def read_conversation(value: object, key: str, tags: Mapping[str, str]) -> Conve
     return Conversation(question, answer, meta)
 
 
-def pictures_inside(value: object) -> list[object]:
-    """Pictures that stand in the parts of messages."""
-    found = []
+def images_inside(value: object) -> list[object]:
+    """Images that stand in the parts of messages."""
+    images = []
     for turn in value if isinstance(value, Sequence) else ():
         content = turn.get("content") if isinstance(turn, Mapping) else None
         for part in content if isinstance(content, list) else ():
             if isinstance(part, Mapping) and part.get("type") == "image":
-                found.append(part.get("image") or part.get("path"))
-    return [picture for picture in found if picture is not None]
+                images.append(part.get("image") or part.get("path"))
+    return [image for image in images if image is not None]
 
 
 def _messages(value: object, key: str) -> Sequence[Any]:

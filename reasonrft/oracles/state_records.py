@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reasonrft.derivation.transformation import (
+from reasonrft.oracles.state_changes import (
     ATTRIBUTES,
     GRID,
     Item,
@@ -40,7 +40,7 @@ def question_of(state: State) -> str:
 
 
 def options_of(sample: Sample) -> list[list[Any]]:
-    """[step, values] for every step that the pictures leave ambiguous."""
+    """[step, values] for every step that the images leave ambiguous."""
     state, options = sample.initial, []
     for step, change in enumerate(sample.transformations):
         values = list(dict.fromkeys(way.value for way in admissible(state, change)))

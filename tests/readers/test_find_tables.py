@@ -7,7 +7,7 @@ import pytest
 
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, load_problems, read_problems
-from tests.readers.writing import write_lines, write_picture, write_records
+from tests.readers.writing import write_image, write_lines, write_records
 
 ROW = {"problem": "What?", "answer": "1"}
 
@@ -76,13 +76,13 @@ def test_byte_order_mark(tmp_path):
 def test_misspelt_keys(tmp_path):
     record = {"id": "x", "image": "a.png", "problm": "What?", "answer": "1"}
     fault = only_fault(write_records(tmp_path / "data.json", [record]))
-    assert "record 1 (id 'x'), key 'problem'" in fault
-    assert "this one has id, image, problm, answer" in fault
+    assert "record 1 (id 'x'), key 'problm': is not read; did you mean problem?" in fault
     record = {"id": "x", "img_path": "a.png", "problem": "What?", "answer": "1"}
     fault = only_fault(write_records(tmp_path / "data.json", [record]))
     assert "key 'img_path'" in fault and "columns image=img_path" in fault
     record = {"mesages": [], "images": []}
-    assert "needs messages" in only_fault(write_records(tmp_path / "data.json", [record]))
+    fault = only_fault(write_records(tmp_path / "data.json", [record]))
+    assert "key 'mesages': is not read; did you mean messages?" in fault
 
 
 def test_format_can_be_named(tmp_path):
@@ -97,8 +97,8 @@ def test_control_characters_stay_out_of_messages(tmp_path):
 
 
 def test_paths_stay_inside_the_root(tmp_path):
-    outside = write_picture(tmp_path / "secret.png")
-    write_picture(tmp_path / "data" / "a.png")
+    outside = write_image(tmp_path / "secret.png")
+    write_image(tmp_path / "data" / "a.png")
     (tmp_path / "data" / "link.png").symlink_to(outside)
     (tmp_path / "data" / "loop.png").symlink_to(tmp_path / "data" / "loop.png")
     for name in ("../secret.png", str(outside), "link.png", "a/../../secret.png"):
@@ -140,11 +140,11 @@ def test_parquet(tmp_path):
     import pyarrow
     import pyarrow.parquet
 
-    picture = write_picture(tmp_path / "a.png").read_bytes()
-    row = {"images": [{"bytes": picture, "path": None}], "problem": "<image>What?", "answer": 3}
+    image = write_image(tmp_path / "a.png").read_bytes()
+    row = {"images": [{"bytes": image, "path": None}], "problem": "<image>What?", "answer": 3}
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "train-0.parquet")
     [found] = load_problems(tmp_path)
-    assert (found.images, found.answer) == ((picture,), "3")
+    assert (found.images, found.answer) == ((image,), "3")
     whole = (tmp_path / "train-0.parquet").read_bytes()
     (tmp_path / "train-0.parquet").write_bytes(whole[:-40])
     assert "parquet file is damaged" in only_fault(tmp_path)
@@ -153,16 +153,16 @@ def test_parquet(tmp_path):
 def test_saved_data_sets(tmp_path):
     from datasets import Dataset, DatasetDict, Features, Image, List, Value
 
-    picture = write_picture(tmp_path / "a.png")
+    image = write_image(tmp_path / "a.png")
     features = Features(
         {"images": List(Image()), "problem": Value("string"), "answer": Value("int64")}
     )
-    rows = [{"images": [str(picture)], "problem": "<image>What?", "answer": 3}]
+    rows = [{"images": [str(image)], "problem": "<image>What?", "answer": 3}]
     data = Dataset.from_list(rows, features=features)
     data.save_to_disk(tmp_path / "one")
     DatasetDict(train=data, test=data).save_to_disk(tmp_path / "two")
     [found] = load_problems(tmp_path / "one")
-    assert found.images == (picture.read_bytes(),)  # still encoded as it was
+    assert found.images == (image.read_bytes(),)  # still encoded as it was
     [found] = load_problems(tmp_path / "two", split="test")
     assert (found.id, found.answer, found.question) == ("test-000001", "3", "What?")
     with pytest.raises(DataError, match="which split\\? It has train, test; pass --split"):
@@ -194,12 +194,24 @@ def test_a_misspelt_path_is_not_asked_of_the_hub(tmp_path, monkeypatch):
         load_problems("data/trian")
 
 
-def test_many_faults_are_cut_short(tmp_path):
-    path = write_records(tmp_path / "data.json", [ROW] + [{"problem": "?"}] * 30)
+def test_the_same_fault_of_many_records_is_one_line(tmp_path):
+    path = write_records(tmp_path / "data.json", [ROW] + [{**ROW, "image": {}}] * 30)
     with pytest.raises(DataError) as caught:
         load_problems(path)
     assert len(caught.value.faults) == 30
-    assert str(caught.value).splitlines()[-1] == "and 10 more"
+    _, line = str(caught.value).splitlines()
+    assert line.startswith(
+        f"{path}, 30 records: record 2, record 3, record 4 and 27 more, key 'image': must be a path"
+    )
+
+
+def test_faults_of_one_kind_are_one_line(tmp_path):
+    rows = [{"question": "?", "answer": "1", "image": f"../{n}.png"} for n in range(5)]
+    with pytest.raises(DataError) as caught:
+        load_problems(write_records(tmp_path / "data.json", rows))
+    [_, line] = str(caught.value).splitlines()
+    assert "5 records: record 1, record 2, record 3 and 2 more, key 'image'" in line
+    assert "the first: '../0.png' climbs out" in line
 
 
 def test_real_samples(real):

@@ -30,7 +30,7 @@ class Checked:
 
 
 def check(records: Iterable[Record]) -> Iterator[Checked]:
-    """Check records in their order; pictures are opened in parallel."""
+    """Check records in their order; images are opened in parallel."""
     seen: dict[str, Record] = {}
     known: dict[Path, str] = {}
     derive_again = Deriver()
@@ -40,20 +40,20 @@ def check(records: Iterable[Record]) -> Iterator[Checked]:
         tqdm(unit=" records", disable=not sys.stderr.isatty()) as bar,
     ):
         while chunk := list(islice(records, _CHUNK)):
-            for record, pictures in zip(
-                chunk, pool.map(lambda one: _picture_faults(one, known), chunk), strict=True
+            for record, images in zip(
+                chunk, pool.map(lambda record: _image_faults(record, known), chunk), strict=True
             ):
                 bar.update()
-                yield _checked(record, pictures, seen, derive_again)
+                yield _checked(record, images, seen, derive_again)
 
 
 def _checked(
-    record: Record, pictures: list[Fault], seen: dict[str, Record], derive_again: Deriver
+    record: Record, images: list[Fault], seen: dict[str, Record], derive_again: Deriver
 ) -> Checked:
     problem = record.outcome
     if isinstance(problem, Fault):
         return Checked(record, (problem,))
-    faults = [*_id_faults(record, problem.id, seen), *pictures]
+    faults = [*_id_faults(record, problem.id, seen), *images]
     if message := find_task(problem.task).fault(problem):
         return Checked(record, (*faults, record.fault("answer", message)))
     derivation = derive_again(record)
@@ -69,14 +69,14 @@ def _id_faults(record: Record, id: str, seen: dict[str, Record]) -> list[Fault]:
     return [record.fault("id", f"is taken already by {first.name} of {first.file}")]
 
 
-def _picture_faults(record: Record, known: dict[Path, str]) -> list[Fault]:
+def _image_faults(record: Record, known: dict[Path, str]) -> list[Fault]:
     images = record.outcome.images if isinstance(record.outcome, Problem) else ()
-    messages = dict.fromkeys(_picture_fault(image, known) for image in images)
+    messages = dict.fromkeys(_image_fault(image, known) for image in images)
     return [record.fault("image", message) for message in messages if message]
 
 
-def _picture_fault(image: Path | bytes, known: dict[Path, str]) -> str:
-    """Why a picture does not open; many records share one picture, which is opened once."""
+def _image_fault(image: Path | bytes, known: dict[Path, str]) -> str:
+    """Why an image does not open; many records share one image, which is opened once."""
     if isinstance(image, Path) and image in known:
         return known[image]
     try:

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from reasonrft.problems import Problem
-from reasonrft.readers.base import DataError, Fault, Format, Place, RecordFault, short
+from reasonrft.readers.base import DataError, Fault, Format, RecordContext, RecordFault, short
+from reasonrft.readers.find_tables import Table, find_tables
 from reasonrft.readers.formats import detect, format_names, named_format
-from reasonrft.readers.sources import Table, find_tables
 from reasonrft.tasks import find_task
 
-COLUMNS = ("problem", "answer", "image", "id", "cot", "choices")
+COLUMNS = ("question", "problem", "answer", "image", "id", "cot", "choices")
 """Keys that `columns` may map."""
 
-_NEEDED = ("problem", "answer", "image", "messages")
+_NEEDED = ("question", "problem", "answer", "image", "messages")
 _FIRST_ROWS = 20
+
+KNOWN_FORMATS = (
+    f"known are {format_names()}, of which plain needs a question and an answer in each record"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,10 @@ def load_problems(
     split: str | None = None,
 ) -> list[Problem]:
     """All problems of a source, or `DataError` with all faults."""
-    found = list(read_problems(source, format, task, image_root, columns, split))
-    if faults := tuple(one for one in found if isinstance(one, Fault)):
-        raise DataError(f"{source} has {len(faults)} faults", faults)
-    return [one for one in found if isinstance(one, Problem)]
+    outcomes = list(read_problems(source, format, task, image_root, columns, split))
+    if faults := tuple(fault for fault in outcomes if isinstance(fault, Fault)):
+        raise DataError.of(source, faults)
+    return [problem for problem in outcomes if isinstance(problem, Problem)]
 
 
 def read_problems(
@@ -78,15 +82,15 @@ def read_records(
     if strange := [key for key in columns or () if key not in COLUMNS]:
         raise DataError(f"columns can map {', '.join(COLUMNS)}, not {', '.join(strange)}")
     others: set[str] = set()
-    found = False
+    any_record = False
     for table in find_tables(str(source), str(image_root) if image_root else None, split):
         for record in _table_records(table, forced, task, columns or {}):
-            if own := _other_split(record, split, table):
-                others.add(own)
+            if other := _other_split(record, split, table):
+                others.add(other)
                 continue
-            found = True
+            any_record = True
             yield record
-    if split and not found:
+    if split and not any_record:
         known = f"; its splits are {', '.join(sorted(others))}" if others else ""
         raise DataError(f"{source} has no record of split {split!r}{known}")
 
@@ -102,7 +106,7 @@ def _table_records(
     format = format or detect([_renamed_or_not(row, renamed) for _, row in first])
     problem = "" if first else "holds no records"
     if first and format is None and not all(isinstance(row, RecordFault) for _, row in first):
-        problem = f"is in no known format; known are {format_names()}"
+        problem = f"is in no known format; {KNOWN_FORMATS}"
     if problem:
         yield Record(table.file, "", table.root, Fault(str(table.file), "", "", problem))
         return
@@ -119,14 +123,14 @@ def _row_records(
     row: Any,
 ) -> Iterator[Record]:
     number = int(name.rpartition(" ")[2])
-    place = Place(table.root, f"{table.name}-{number:06d}", task, table.tags)
+    context = RecordContext(table.root, f"{table.name}-{number:06d}", task, table.tags)
     try:
         if isinstance(row, RecordFault):
             raise row
         row = _renamed(row, columns)
         if (format := format or detect([row])) is None:
-            raise RecordFault("", f"is in no known format; known are {format_names()}")
-        for problem in format.problems(row, place):
+            raise RecordFault("", f"is in no known format; {KNOWN_FORMATS}")
+        for problem in format.problems(row, context):
             yield Record(table.file, name, table.root, problem)
     except RecordFault as error:
         id = row.get(columns.get("id", "id"), row.get("id")) if isinstance(row, Mapping) else None
@@ -144,7 +148,7 @@ def _renamed(row: Any, columns: Mapping[str, str]) -> Any:
             raise RecordFault(theirs, f"is missing; the record has {', '.join(map(str, row))}")
     rest = {key: value for key, value in row.items() if key not in columns.values()}
     for ours in columns:
-        # A mapped picture column takes the place of both of our names for it.
+        # A mapped image column takes the place of both of our names for it.
         for name in ("image", "images") if ours in ("image", "images") else (ours,):
             rest.pop(name, None)
     return rest | {ours: row[theirs] for ours, theirs in columns.items() if theirs in row}
@@ -163,8 +167,8 @@ def _other_split(record: Record, split: str | None, table: Table | Fault) -> str
         return ""
     if table.whole_split:
         return ""
-    own = str(record.outcome.meta.get("split"))
-    return own if own != split else ""
+    named = str(record.outcome.meta.get("split"))
+    return named if named != split else ""
 
 
 def _named(name: str, id: object) -> str:

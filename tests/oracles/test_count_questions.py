@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reasonrft.derivation.counting import derive_count, parse_question
+from reasonrft.oracles.count_questions import derive_count, parse_question
 
 
 def thing(words: str) -> dict[str, str]:

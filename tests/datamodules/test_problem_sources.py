@@ -39,7 +39,7 @@ def test_only_what_is_asked_for_is_drawn_and_only_once(folder):
 
 
 def test_every_setting_has_a_folder_of_its_own(folder):
-    settings = ({}, {"seed": 1}, {"knobs": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
+    settings = ({}, {"seed": 1}, {"world_args": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
     sources = [drawn(folder, **one) for one in settings]
     assert len({source._file("train") for source in sources}) == 4
     assert sources[-1].splits == ("train", "val")
@@ -80,3 +80,9 @@ def test_mixed_problems_are_learned_together_and_tested_apart(folder, tmp_path):
     mixed.prepare(["train", "own-odd"])
     assert len(mixed.problems("train")) == 4
     assert len(mixed.problems("own-odd")) == 1
+
+
+@pytest.mark.parametrize(("name", "least"), [("train", 0), ("val", 0), ("test", 0), ("workers", 1)])
+def test_sizes_out_of_range_are_one_sentence(tmp_path, name, least):
+    with pytest.raises(BadInput, match=f"^{name} must be at least {least}, not {least - 1}$"):
+        DrawnProblems("counting", "tiny", folder=str(tmp_path), **{name: least - 1})

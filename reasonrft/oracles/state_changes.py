@@ -96,7 +96,7 @@ def differences(state: State, target: State) -> list[tuple[int, str]]:
 
 
 def admissible(state: State, change: Transformation) -> list[Transformation]:
-    """All transformations that no picture tells from this one, itself among them.
+    """All transformations that no image tells from this one, itself among them.
 
     A move off stage may go any way that leads off stage, as TVR's own options have it: overlaps do
     not count, because nobody sees them. A move onto the stage may come from anywhere off stage.

@@ -57,7 +57,7 @@ def batches_within(lengths: Sequence[int], budget: int) -> int:
     return min(len(lengths), math.ceil(total / room)) if room > 0 else len(lengths)
 
 
-def fair_share(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> Batches:
+def shard_evenly(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> Batches:
     """One rank's part of a split that every problem of is answered once, by one rank.
 
     All ranks get the same number of batches, for some strategies wait for each other in each.

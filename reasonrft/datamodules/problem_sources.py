@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.data import build
-from reasonrft.errors import BadInput
+from reasonrft.data.draw_problems import Plan, draw_problems
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.problems import Problem
 from reasonrft.readers import load_problems
 from reasonrft.worlds import make_world
+from reasonrft.worlds.base import fingerprint
+
+DEFAULT_SHARE, MOST_HELD_OUT = 0.1, 200
+"""How much of train is validated on where no size is given: a share, and the most of it."""
 
 
 class ProblemSource:
@@ -45,28 +48,32 @@ class DrawnProblems(ProblemSource):
         test: int = 500,
         seed: int = 0,
         folder: str = "data",
-        knobs: dict[str, Any] | None = None,
+        world_args: dict[str, Any] | None = None,
         workers: int | None = None,
     ) -> None:
         """
         Args:
             task: World that draws: counting, structure, transformation, or perception-...
-            preset: Named setting of the world's knobs, such as tiny.
+            preset: Named setting of the world's arguments, such as tiny.
             train: Problems to train on.
             val: Problems of the validation split.
             test: Problems of each test split.
             seed: Another seed is another data set.
             folder: Where problems are kept, in a folder of their own for every setting.
-            knobs: Single knobs of the world, over the preset.
+            world_args: Single arguments of the world, over the preset.
             workers: How many processes draw; as many as there are cores if not given.
         """
-        world = make_world(task, preset, seed, **(knobs or {}))
+        check_at_least(0, train=train, val=val, test=test)
+        check_at_least(1, workers=workers)
+        world = make_world(task, preset, seed, **(world_args or {}))
         self._splits = tuple(dict.fromkeys(("train", "val", *world.splits)))
         self.task, self.preset, self.seed, self.workers = task, preset, seed, workers
         self.sizes = dict.fromkeys(self._splits, test) | {"train": train, "val": val}
-        self.knobs = dict(knobs or {})
+        self.world_args = dict(world_args or {})
         # A preset that has changed since is another setting, whatever it is called.
-        settings = [_defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.knobs]
+        settings = [
+            _defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.world_args
+        ]
         mark = hashlib.sha256(json.dumps([*settings, seed], default=str, sort_keys=True).encode())
         self.folder = Path(folder) / "-".join(filter(None, (task, preset, mark.hexdigest()[:8])))
 
@@ -90,25 +97,15 @@ class DrawnProblems(ProblemSource):
 
     def _draw(self, split: str) -> None:
         home, size = self._home(split), self.sizes[split]
-        home.mkdir(parents=True, exist_ok=True)
         rank_zero_info(f"drawing {size:,} {split} problems of the {self.task} world into {home}")
-        # Another run may want the same problems: it waits, and finds them there.
-        with FileLock(home / ".lock"):
-            build(
-                self.task,
-                split,
-                size,
-                str(home),
-                self.seed,
-                self.preset,
-                self.knobs,
-                self.workers,
-            )
+        plan = Plan(self.task, split, size, self.seed, self.preset, self.world_args)
+        # Another run may want the same problems: this one waits, and finds them there.
+        draw_problems(plan, home, self.workers, wait=True)
 
 
 def _defaults(world: type) -> dict[str, Any]:
     parameters = inspect.signature(world).parameters.values()
-    return {one.name: one.default for one in parameters if one.name != "seed"}
+    return {each.name: each.default for each in parameters if each.name != "seed"}
 
 
 class StoredProblems(ProblemSource):
@@ -123,6 +120,8 @@ class StoredProblems(ProblemSource):
         image_root: str | None = None,
         columns: dict[str, str] | None = None,
         select: dict[str, str] | None = None,
+        hold_out: float | None = None,
+        seed: int = 0,
     ) -> None:
         """
         Args:
@@ -130,9 +129,12 @@ class StoredProblems(ProblemSource):
             val: The same for validation.
             tests: The same for each test split, by its name: id, ood, or any other.
             format: Format of the records, where it is not to be found out.
-            image_root: What paths of pictures are relative to, if not to their file.
+            image_root: What paths of images are relative to, if not to their file.
             columns: What the data calls problem, answer, image, id, cot or choices.
             select: Split of the data to take for train, val or a test, where it holds several.
+            hold_out: Share of train to validate on, where neither val nor a test is named: 0 for
+                none; a tenth, and no more than 200 problems, if not given.
+            seed: Another seed holds out other problems.
         """
         named = {"train": train, "val": val, **(tests or {})}
         self.sources = {split: source for split, source in named.items() if source is not None}
@@ -143,12 +145,39 @@ class StoredProblems(ProblemSource):
             raise BadInput(f"select names {', '.join(sorted(strange))}; there are only {known}")
         self.format, self.image_root, self.columns = format, image_root, columns
         self.select: Mapping[str, str] = select or {}
+        if hold_out is not None and not 0 <= hold_out < 1:
+            raise BadInput(f"hold_out is a share of train, at least 0 and below 1, not {hold_out}")
+        self.share, self.seed = hold_out, seed
+        self._train: dict[str | None, Sequence[Problem]] = {}
+        self.holds_out = list(self.sources) == ["train"] and hold_out != 0
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.sources)
+        return (*self.sources, "val") if self.holds_out else tuple(self.sources)
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        if not self.holds_out:
+            return self._read(split, task)
+        if task not in self._train:
+            # Both halves are asked for, one after the other.
+            self._train = {task: self._read("train", task)}
+        problems = self._train[task]
+        held = self._held_out([problem.id for problem in problems])
+        return [problem for problem in problems if (problem.id in held) == (split == "val")]
+
+    def _held_out(self, ids: Sequence[str]) -> set[str]:
+        """The ids to validate on: a function of seed and ids, whatever their order."""
+        distinct = sorted(set(ids), key=lambda id: (fingerprint(self.seed, "held out", id), id))
+        if len(distinct) < 2:
+            train = self.sources["train"]
+            raise BadInput(f"{train} has too few problems to hold one out; set hold_out to 0")
+        share = DEFAULT_SHARE if self.share is None else self.share
+        size = max(1, round(share * len(distinct)))
+        if self.share is None:
+            size = min(size, MOST_HELD_OUT)
+        return set(distinct[: min(size, len(distinct) - 1)])
+
+    def _read(self, split: str, task: str | None) -> Sequence[Problem]:
         return load_problems(
             self.sources[split],
             self.format,
@@ -167,22 +196,26 @@ class MixedProblems(ProblemSource):
         Args:
             sources: Sources by name; a test split "id" of the source "cubes" is called cubes-id.
         """
-        self.parts: dict[str, list[tuple[ProblemSource, str]]] = {}
+        self.by_split: dict[str, list[tuple[ProblemSource, str]]] = {}
         for name, source in sources.items():
             for split in source.splits:
                 known = split if split in ("train", "val") else f"{name}-{split}"
-                self.parts.setdefault(known, []).append((source, split))
+                self.by_split.setdefault(known, []).append((source, split))
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self.parts)
+        return tuple(self.by_split)
 
     def prepare(self, splits: Sequence[str]) -> None:
-        for source, own in self._parts(splits):
-            source.prepare([own])
+        for source, name in self._sources_of(splits):
+            source.prepare([name])
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
-        return [one for source, own in self._parts([split]) for one in source.problems(own, task)]
+        return [
+            problem
+            for source, name in self._sources_of([split])
+            for problem in source.problems(name, task)
+        ]
 
-    def _parts(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
-        return [part for split in splits for part in self.parts[split]]
+    def _sources_of(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
+        return [pair for split in splits for pair in self.by_split[split]]

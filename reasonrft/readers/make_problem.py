@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reasonrft.derivation.counting import parse_question
+from reasonrft.oracles.count_questions import parse_question
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Place, RecordFault, Row, short
+from reasonrft.readers.base import RecordContext, RecordFault, Row, short
 from reasonrft.readers.fields import (
     place_tags,
     read_answer,
@@ -18,7 +18,7 @@ from reasonrft.readers.fields import (
     read_options,
     read_text,
 )
-from reasonrft.readers.pictures import row_pictures
+from reasonrft.readers.record_images import row_images
 from reasonrft.tasks import TASKS
 from reasonrft.tasks.choices import choices_in
 from reasonrft.trance_calls import read_calls
@@ -26,44 +26,56 @@ from reasonrft.trance_calls import read_calls
 KNOWN = ("id", "image", "images", "cot", "choices", "task")
 """Keys that mean the same in every format."""
 
-Pictures = tuple[Path | bytes, ...]
+LETTERS = "ABCDEFGH"
+"""What choices are called."""
+
+ImageSources = tuple[Path | bytes, ...]
 
 
 def make_problem(
     row: Row,
-    place: Place,
+    context: RecordContext,
     question: tuple[str, object],
     gold: tuple[str, object],
     *,
     used: Iterable[str] = (),
     meta: Mapping[str, Any] | None = None,
-    images: Pictures | None = None,
+    images: ImageSources | None = None,
     task: str | None = None,
 ) -> Problem:
     """Check and join what a format found; `question` and `gold` come with their keys."""
-    pictures, picture_key = (
-        (images, "image") if images is not None else row_pictures(row, place.root)
-    )
-    spent = {"id", "cot", "choices", picture_key, *used}
+    sources, image_key = (images, "image") if images is not None else row_images(row, context.root)
+    spent = {"id", "cot", "choices", image_key, *used}
     extra = {key: value for key, value in row.items() if key not in spent} | dict(meta or {})
     if extra.get("history") is not None:
         extra["history"] = read_history(extra["history"])
     earlier = "\n".join(text for turn in extra.get("history") or () for text in turn)
-    text = place_tags(read_text(question[1], question[0]), question[0], len(pictures), earlier)
+    text = place_tags(read_text(question[1], question[0]), question[0], len(sources), earlier)
     thought, answer = read_answer(gold[1], gold[0])
     choices = read_choices(row.get("choices"))
-    name = read_id(row.get("id"), place.id)
-    own = _own_task(extra, asked=place.task is not None)
-    task = place.task or own or task or _task_of(name, text, answer, choices)
+    text = _with_choices(text, choices)
+    name = read_id(row.get("id"), context.id)
+    named = _named_task(extra, asked=context.task is not None)
+    task = context.task or named or task or _task_of(name, text, answer, choices)
     if task == "transformation":
         extra = _with_options(extra)
     cot = read_cot(row.get("cot")) or thought
-    return Problem(name, task, pictures, text, answer, choices, cot, extra)
+    return Problem(name, task, sources, text, answer, choices, cot, extra)
 
 
-def _own_task(extra: dict[str, Any], asked: bool) -> str | None:
+def _with_choices(question: str, choices: tuple[str, ...]) -> str:
+    """A question that lists its choices, which the model would not see otherwise."""
+    if not choices or len(choices) > len(LETTERS) or choices_in(question):
+        return question
+    listed = [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]
+    return "\n".join([question, "Choices:", *listed])
+
+
+def _named_task(extra: dict[str, Any], asked: bool) -> str | None:
     """A built-in task that the record names itself; a word of another vocabulary stays in meta."""
     task = extra.get("task")
+    if isinstance(task, Mapping) and not asked:
+        raise RecordFault("task", f"must be the name of a built-in task, not {short(task)}")
     if not isinstance(task, str):
         return None
     if task in [known.name for known in TASKS]:

@@ -5,11 +5,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reasonrft.readers import tvr
+from reasonrft.readers import image_folder, tvr
 from reasonrft.readers.base import DataError, Fault, RecordFault
 from reasonrft.readers.dataset_info import Entry, entries, entry_of
 from reasonrft.readers.rows import SUFFIXES, Rows, SideFile, numbered, read_rows
-from reasonrft.readers.saved import hub_rows, is_hub_name, is_saved, saved_rows
+from reasonrft.readers.saved import (
+    hub_rows,
+    hub_splits,
+    is_hub_name,
+    is_saved,
+    saved_rows,
+    saved_splits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +40,26 @@ def find_tables(source: str, image_root: str | None, split: str | None) -> Itera
     if path.is_dir() and is_saved(path):
         yield _saved_table(path, image_root, split)
     elif path.is_dir():
-        yield from _folder_tables(path, _root(image_root, path))
+        yield from _folder_tables(path, image_root, split)
     elif path.exists():
         yield _file_table(path, image_root, path.stem)
-    elif parts := _list_of_files(source):
-        yield from _listed_tables(parts, image_root)
+    elif files := _list_of_files(source):
+        yield from _listed_tables(files, image_root)
     elif is_hub_name(source) and not path.parent.exists():
         name, rows = hub_rows(source, split)
         yield Table(path, name, numbered(rows), _root(image_root, Path()), whole_split=True)
     else:
         raise DataError(f"no such file or folder: {source}")
+
+
+def known_splits(source: str) -> list[str]:
+    """The splits that a source is made of; none where it is one file or one list of records."""
+    path = Path(source)
+    if path.is_dir():
+        if is_saved(path):
+            return saved_splits(path)
+        return image_folder.split_names(path, image_folder.metadata_files(path))
+    return hub_splits(source) if is_hub_name(source) and not path.parent.exists() else []
 
 
 def _saved_table(folder: Path, image_root: str | None, split: str | None) -> Table:
@@ -52,22 +69,24 @@ def _saved_table(folder: Path, image_root: str | None, split: str | None) -> Tab
 
 def _list_of_files(source: str) -> list[Path]:
     """VLM-R1's lists: paths with ":" between them."""
-    parts = [Path(part) for part in source.split(os.pathsep)]
-    return parts if len(parts) > 1 and all(part.exists() for part in parts) else []
+    files = [Path(file) for file in source.split(os.pathsep)]
+    return files if len(files) > 1 and all(file.exists() for file in files) else []
 
 
-def _listed_tables(parts: list[Path], image_root: str | None) -> Iterator[Table | Fault]:
+def _listed_tables(files: list[Path], image_root: str | None) -> Iterator[Table | Fault]:
     roots: list[str | None] = [*image_root.split(os.pathsep)] if image_root else [None]
-    if len(roots) not in (1, len(parts)):
-        raise DataError(f"{len(parts)} files need one image root or {len(parts)}, not {len(roots)}")
-    roots = roots * len(parts) if len(roots) == 1 else roots
-    for part, root in zip(parts, roots, strict=True):
-        yield from find_tables(str(part), root, None)
+    if len(roots) not in (1, len(files)):
+        raise DataError(f"{len(files)} files need one image root or {len(files)}, not {len(roots)}")
+    roots = roots * len(files) if len(roots) == 1 else roots
+    for file, root in zip(files, roots, strict=True):
+        yield from find_tables(str(file), root, None)
 
 
 def _file_table(path: Path, image_root: str | None, name: str) -> Table | Fault:
     # CLEVR's archives keep questions/ beside images/.
     home = path.parent.parent if path.parent.name == "questions" else path.parent
+    if image_folder.is_metadata(path):
+        name = path.parent.resolve().name
     try:
         entry = entry_of(path) or Entry(path)
     except DataError:  # A broken dataset_info.json matters where it is what is read.
@@ -75,19 +94,39 @@ def _file_table(path: Path, image_root: str | None, name: str) -> Table | Fault:
     return _table(entry, _root(image_root, home), name)
 
 
-def _folder_tables(folder: Path, root: Path) -> Iterator[Table | Fault]:
+def _folder_tables(
+    folder: Path, image_root: str | None, split: str | None
+) -> Iterator[Table | Fault]:
+    root = _root(image_root, folder)
     info = folder / "dataset_info.json"
     if info.is_file():
         yield from (_table(entry, root, entry.name) for entry in entries(info))
         return
+    if files := image_folder.metadata_files(folder):
+        yield from _image_folder_tables(folder, files, image_root, split)
+        return
     for pattern in ("*", "*/*"):
-        found = False
+        any_table = False
         for table in _level(folder, pattern, root):
-            found = True
+            any_table = True
             yield table
-        if found:
+        if any_table:
             return
     raise DataError(f"{folder} holds no record files ({', '.join(SUFFIXES)})")
+
+
+def _image_folder_tables(
+    folder: Path, files: list[Path], image_root: str | None, split: str | None
+) -> Iterator[Table | Fault]:
+    splits = image_folder.split_names(folder, files)
+    if len(splits) > 1 and split is None:
+        raise DataError(f"{folder}: which split? It has {', '.join(splits)}; pass --split")
+    if splits and split in splits:
+        files = [file for file in files if file.parent.name == split]
+    for file in files:
+        home = file.parent
+        own_split = home.name if splits else None
+        yield _table(Entry(file), _root(image_root, home), home.resolve().name, split=own_split)
 
 
 def _level(folder: Path, pattern: str, root: Path) -> Iterator[Table | Fault]:
@@ -125,11 +164,15 @@ def _chain(first: tuple[str, object], rest: Rows) -> Rows:
     yield from rest
 
 
-def _table(entry: Entry, root: Path, name: str, side_files: bool = False) -> Table | Fault:
+def _table(
+    entry: Entry, root: Path, name: str, side_files: bool = False, split: str | None = None
+) -> Table | Fault:
     try:
         if entry.fault:
             raise RecordFault("", entry.fault)
         rows = read_rows(entry.path)
+        if image_folder.is_metadata(entry.path):
+            rows = image_folder.named_rows(rows, split)
     except RecordFault as fault:
         return Fault(str(entry.path), "", "", fault.message)
     except SideFile as side:
@@ -142,5 +185,5 @@ def _table(entry: Entry, root: Path, name: str, side_files: bool = False) -> Tab
 def _root(image_root: str | None, default: Path) -> Path:
     root = Path(image_root) if image_root else default
     if not root.is_dir():
-        raise DataError(f"no such folder for pictures: {root}")
+        raise DataError(f"no such folder for images: {root}")
     return root.resolve()

@@ -1,4 +1,4 @@
-"""`data build`: draw a world's problems into the release's layout, with several processes.
+"""Drawing a world's problems into the release's layout, with several processes.
 
 Problems are drawn in parts. A finished part leaves a file behind, so that a build that was killed
 goes on with the parts that are missing; the problems are pure functions of their index, so the
@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from reasonrft.data.layouts import meta_row
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.files import Staging
 from reasonrft.worlds import World, make_world
 
@@ -36,50 +37,37 @@ class Plan:
     size: int
     seed: int = 0
     preset: str | None = None
-    knobs: dict[str, Any] = field(default_factory=dict)
+    world_args: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"{self.task}-{self.split}"
 
     def world(self) -> World:
-        return make_world(self.task, self.preset, self.seed, **self.knobs)
+        return make_world(self.task, self.preset, self.seed, **self.world_args)
 
 
-def build(
-    task: str,
-    split: str,
-    size: int,
-    output: str,
-    seed: int = 0,
-    preset: str | None = None,
-    knobs: dict[str, Any] | None = None,
-    workers: int | None = None,
-) -> int:
-    """Draw problems of a generated world: a JSON file with its pictures; goes on where it stopped.
+def draw_problems(plan: Plan, home: Path, workers: int | None = None, wait: bool = False) -> None:
+    """Draw what is missing of a plan into a folder, with as many processes as cores if not given.
 
-    Args:
-        task: World to draw: counting, structure or transformation.
-        split: train, val, id, or an ood split of the task.
-        size: How many problems.
-        output: Folder to write to.
-        seed: Another seed is another data set.
-        preset: Named setting of the world's knobs, such as tiny.
-        knobs: Single knobs of the world, over the preset: --knobs.width 240.
-        workers: How many processes draw; as many as there are cores if not given.
+    Where another process is drawing the same, this one waits for it, or ends with `BadInput`.
     """
-    plan = Plan(task, split, size, seed, preset, knobs or {})
     world = plan.world()
-    if split not in world.splits:
-        raise BadInput(f"the {task} world has no split {split!r}: it has {', '.join(world.splits)}")
-    if size < 1 or (workers is not None and workers < 1):
-        raise BadInput("size and workers must be at least 1")
-    home = Path(output)
-    if _begin(plan, home):
-        _draw_missing(plan, home, workers or os.cpu_count() or 1)
-        _finish(plan, home)
-    print(f"{home / plan.name}.json: {size} problems")
-    return 0
+    if plan.split not in world.splits:
+        known = ", ".join(world.splits)
+        raise BadInput(f"the {plan.task} world has no split {plan.split!r}: it has {known}")
+    check_at_least(1, size=plan.size, workers=workers)
+    (home / ".build").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home / ".build" / f"{plan.name}.lock", blocking=wait):
+            if _begin(plan, home):
+                _draw_missing(plan, home, workers or os.cpu_count() or 1)
+                _finish(plan, home)
+    except Timeout:
+        raise BadInput(
+            f"another process is drawing {plan.name} into {home}: wait for it, or choose another "
+            "folder"
+        ) from None
 
 
 def _parts(plan: Plan, home: Path) -> Path:
@@ -88,12 +76,12 @@ def _parts(plan: Plan, home: Path) -> Path:
 
 def _begin(plan: Plan, home: Path) -> bool:
     """Whether there is anything left to do; refuses a folder that holds another build."""
-    told = json.dumps(asdict(plan), indent=1, sort_keys=True).encode()
+    settings = json.dumps(asdict(plan), indent=1, sort_keys=True).encode()
     mark = home / ".build" / f"{plan.name}.json"
     done = (home / f"{plan.name}.json").exists()
     if done and not mark.exists():
         raise BadInput(f"{home / plan.name}.json is there already and was not built here")
-    if mark.exists() and mark.read_bytes() != told:
+    if mark.exists() and mark.read_bytes() != settings:
         raise BadInput(
             f"{home} holds {plan.name} with other settings ({mark}): choose another folder, "
             f"or delete {mark.name} and {plan.name}.json"
@@ -104,7 +92,7 @@ def _begin(plan: Plan, home: Path) -> bool:
             for draft in home.glob(drafts):
                 draft.unlink(missing_ok=True)
         with Staging() as staging:
-            staging.write(mark, told)
+            staging.write(mark, settings)
     return not done
 
 
@@ -122,12 +110,12 @@ def _draw_missing(plan: Plan, home: Path, workers: int) -> None:
 def _watch_parent(parent: int) -> None:
     """End with the build, also where it was killed and could not say so."""
 
-    def watch() -> None:
+    def wait() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _part_file(plan: Plan, home: Path, start: int) -> Path:
@@ -135,7 +123,7 @@ def _part_file(plan: Plan, home: Path, start: int) -> Path:
 
 
 def _draw_part(part: tuple[Plan, Path, int]) -> int:
-    """Draw one part: its pictures first, and last the file that says it is there."""
+    """Draw one part: its images first, and last the file that says it is there."""
     plan, home, start = part
     world = plan.world()
     rows, evidence = [], []
@@ -143,10 +131,10 @@ def _draw_part(part: tuple[Plan, Path, int]) -> int:
     with Staging() as staging:
         for index in indices:
             problem = world.problem(plan.split, index)
-            names = _picture_names(plan, index, len(problem.images))
+            names = _image_names(plan, index, len(problem.images))
             for name, image in zip(names, problem.images, strict=True):
                 if not isinstance(image, bytes):
-                    raise TypeError("a world's pictures must be bytes")
+                    raise TypeError("a world's images must be bytes")
                 staging.write(home / name, image)
             known = world.evidence(problem, names)
             rows.append(meta_row(problem, names, () if known is None else world.evidence_keys))
@@ -157,8 +145,8 @@ def _draw_part(part: tuple[Plan, Path, int]) -> int:
     return len(indices)
 
 
-def _picture_names(plan: Plan, index: int, count: int) -> list[str]:
-    # Scenes are found again by the stems of their pictures, so that these must differ by split.
+def _image_names(plan: Plan, index: int, count: int) -> list[str]:
+    # Scenes are found again by the stems of their images, so that these must differ by split.
     stem = f"images/{plan.name}/{plan.name}-{index:06d}"
     return [f"{stem}.png"] if count == 1 else [f"{stem}-{at}.png" for at in range(count)]
 
@@ -174,8 +162,8 @@ def _finish(plan: Plan, home: Path) -> None:
     with Staging() as staging:
         if evidence:
             kind = "scenes" if "objects" in evidence[0] else "states"
-            told = {"scenes": evidence} if kind == "scenes" else evidence
-            staging.write(home / f"{plan.name}-{kind}.json", _lines(told))
+            content = {"scenes": evidence} if kind == "scenes" else evidence
+            staging.write(home / f"{plan.name}-{kind}.json", _lines(content))
         staging.write(home / f"{plan.name}.json", _lines(rows))
     shutil.rmtree(_parts(plan, home))
 

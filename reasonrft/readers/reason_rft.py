@@ -1,18 +1,18 @@
 """Reason-RFT's records: {id, image, problem, answer, cot?} or {id, image, problem, solution}."""
 
 from reasonrft.problems import Problem
-from reasonrft.readers.base import Format, Place, RecordFault, Row
+from reasonrft.readers.base import Format, RecordContext, RecordFault, Row
 from reasonrft.readers.fields import read_answer, row_key
-from reasonrft.readers.record import KNOWN, make_problem
+from reasonrft.readers.make_problem import KNOWN, make_problem
 
 
-def read(row: Row, place: Place) -> list[Problem]:
+def read(row: Row, context: RecordContext) -> list[Problem]:
     """Read a record; a solution that says more than the answer stays in meta."""
     key = row_key(row, "answer", "solution")
     used = ["problem", "answer"]
     if key == "solution" or _same(row.get("solution"), row.get("answer")):
         used.append("solution")
-    return [make_problem(row, place, ("problem", row["problem"]), (key, row[key]), used=used)]
+    return [make_problem(row, context, ("problem", row["problem"]), (key, row[key]), used=used)]
 
 
 def _same(solution: object, answer: object) -> bool:

@@ -2,11 +2,11 @@ import random
 
 import pytest
 
-from reasonrft.datamodules.batching import (
+from reasonrft.datamodules.batch_plans import (
     batches_within,
-    fair_share,
     of_similar_length,
     of_similar_size,
+    shard_evenly,
     shuffled,
 )
 
@@ -62,7 +62,7 @@ def test_how_many_batches_a_budget_takes():
 @pytest.mark.parametrize("count", [1, 5, 63, 64, 65])
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_ranks_share_a_test_split_without_repeating_a_problem(count, ranks):
-    shares = [fair_share(count, 8, rank, ranks) for rank in range(ranks)]
+    shares = [shard_evenly(count, 8, rank, ranks) for rank in range(ranks)]
     assert sorted(flat([flat(share) for share in shares])) == list(range(count))
     assert all(len(batch) <= 8 for share in shares for batch in share)
     if count > ranks:

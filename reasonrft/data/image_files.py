@@ -1,4 +1,4 @@
-"""What pictures are called in a written data set, and which of them must be written with it."""
+"""What images are called in a written data set, and which of them must be written with it."""
 
 import hashlib
 import io
@@ -8,19 +8,20 @@ from pathlib import Path
 
 from PIL import Image
 
+from reasonrft.images import FORMATS
 from reasonrft.problems import Problem
 from reasonrft.readers import Record
 
 
 class Album:
-    """Names of pictures relative to one folder."""
+    """Names of images relative to one folder."""
 
     def __init__(self, records: Iterable[Record], folder: Path, copy: bool) -> None:
         """
         Args:
-            records: Whose pictures these are.
+            records: Whose images these are.
             folder: Where the data set is written.
-            copy: Whether pictures are written there too; those that are in no file always are.
+            copy: Whether images are written there too; those that are in no file always are.
         """
         records = list(records)
         self.root = Path(os.path.commonpath({record.root for record in records}))
@@ -29,7 +30,7 @@ class Album:
         self.files: dict[Path, Path | bytes] = {}
 
     def names(self, problem: Problem) -> list[str]:
-        """Names of a problem's pictures as its row has them."""
+        """Names of a problem's images as its row has them."""
         return [self._name(image) for image in problem.images]
 
     def unresolved(self, names: Iterable[str]) -> bool:
@@ -61,8 +62,9 @@ def _holds_bytes(record: Record) -> bool:
 
 
 def _suffix(image: bytes) -> str:
-    with Image.open(io.BytesIO(image)) as opened:
-        return {"JPEG": "jpg"}.get(opened.format or "PNG", (opened.format or "PNG").lower())
+    with Image.open(io.BytesIO(image), formats=FORMATS) as opened:
+        format = opened.format or "PNG"
+    return {"JPEG": "jpg", "MPO": "jpg"}.get(format, format.lower())
 
 
 def _resolved(image: Path | bytes) -> Path | None:

@@ -1,0 +1,1 @@
+"""Deriving an answer again from what an image shows: scene graphs and states."""
