@@ -112,8 +112,8 @@ def _limit(path: str, image_processor: Any, min_pixels: int | None, max_pixels: 
     if "max_pixels" not in getattr(options, "__annotations__", {}):
         kind = type(image_processor).__name__
         raise BadInput(
-            f"{path} cannot have min_pixels or max_pixels: its {kind} resizes by other rules, which "
-            "its preprocessor_config.json sets"
+            f"{path} cannot have min_pixels or max_pixels: its {kind} resizes by other rules, "
+            "which its preprocessor_config.json sets"
         )
     size = image_processor.size
     least, most = min_pixels or size["shortest_edge"], max_pixels or size["longest_edge"]
