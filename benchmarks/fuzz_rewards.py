@@ -17,11 +17,12 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from reasonrft.evaluation import OfficialScorer, StrictScorer
+from reasonrft.evaluation import OfficialAccuracy, StrictAccuracy
 from reasonrft.problems import Problem
 from reasonrft.rewards import (
     AccuracyReward,
     CaptionFormatReward,
+    Completion,
     FormatReward,
     FunctionSequenceReward,
     LengthReward,
@@ -104,9 +105,9 @@ REWARDS: list[Reward] = [
     ReasoningStepsReward(),
     LengthReward(start_step=0),
     *(FunctionSequenceReward(credit) for credit in ("exact", "partial", "penalised")),
-    OfficialScorer(),
-    OfficialScorer(substring=True, single_line=False),
-    StrictScorer(),
+    OfficialAccuracy(),
+    OfficialAccuracy(substring=True, single_line=False),
+    StrictAccuracy(),
 ]
 PARSERS: list[Callable[[str], object]] = [
     read_response,
@@ -140,7 +141,7 @@ def faults_of(text: str, gold: Problem) -> list[str]:
     with batch_limit():
         for reward in REWARDS:
             try:
-                scores = reward.score_group([text, "3"], gold, 0)
+                scores = reward.reward_group([Completion(text), Completion("3")], gold, 0)
                 if not all(math.isfinite(score) and -1 <= score <= 1 for score in scores):
                     found.append(f"{type(reward).__name__}: {scores}")
             except Exception as error:

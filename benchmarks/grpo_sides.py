@@ -151,7 +151,7 @@ def worth(completion: str) -> float:
 
 
 class Length(Reward):
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return worth(completion)
 
 

@@ -33,5 +33,10 @@ class Problem:
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What else the source knows: template, level, view, split, options, history."""
 
+    @property
+    def solution(self) -> str:
+        """The gold answer as the reference reads it, with tags where the source has them."""
+        return self.meta.get("solution", self.answer)
+
     def open_images(self) -> list[Image]:
         return [open_image(source) for source in self.images]

@@ -41,31 +41,54 @@ class Call(NamedTuple):
 
 
 _QUOTE = r"['\"]?"
+_KEY = r"(?:(?:object_id|object|id|value|to)\s*=\s*)?"
 _CALL = re.compile(
-    rf"(?<!\w)(\w{{1,40}})\s*\(\s*{_QUOTE}(\w{{1,40}}){_QUOTE}\s*,"
-    rf"\s*{_QUOTE}(\w{{1,20}}(?:[-_ ]\w{{1,20}})?){_QUOTE}\s*\)"
+    rf"(?<!\w)(\w{{1,40}})\s*\(\s*{_KEY}{_QUOTE}(\w{{1,40}}){_QUOTE}\s*,"
+    rf"\s*{_KEY}{_QUOTE}(\w{{1,20}}(?:[-_ ]\w{{1,20}})?){_QUOTE}\s*\)"
 )
-# Between calls: separators, list marks, numbering, brackets, quotes and code fences; no words.
-_BETWEEN = re.compile(r"(?:[\s,;.:\[\]{}'\"`*-]|->|→|\bthen\b|\band\b|(?<!\w)\d{1,2}[.):])*")
+# Between calls: separators, list marks, numbering, brackets, quotes, code fences, harmless words.
+_BETWEEN = re.compile(
+    r"(?:[\s,;.:\[\]{}()'\"`*\u2022$-]|->|=>|\u2192|\b\d{1,2}\b|\b[a-z]{1,20}\b)*", re.I
+)
+_WORD = re.compile(r"[a-z]+", re.I)
+_WORDS = frozenset(
+    "then and next finally lastly first firstly second secondly third thirdly fourth step so thus "
+    "therefore the final answer is are be a of function functions sequence call calls change "
+    "changes transformation transformations python text code plaintext result output "
+    "following".split()
+)
+_SPELLINGS = [
+    (re.compile(r"\\(?:text|texttt|mathrm|mathtt)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\boxed\s*(?=\{)|\*\*"), " "),
+    (re.compile(r"\\_"), "_"),
+]
 
 
 def read_calls(text: str) -> list[Call] | None:
     """Every call in order, or None if the text holds anything but a sequence of calls."""
     if len(text) > MAX_LENGTH:
         return None
+    for pattern, replacement in _SPELLINGS:
+        text = pattern.sub(replacement, text)
     calls: list[Call] = []
     at = 0
     for match in _CALL.finditer(text):
-        if not _BETWEEN.fullmatch(text, at, match.start()):
+        if not _separates(text[at : match.start()]):
             return None
         function, item, value = (part.lower() for part in match.groups())
-        calls.append(Call(function, item, re.sub(r"[- ]", "_", value)))
+        value = re.sub(r"[- ]", "_", value)
+        calls.append(Call(function, item, "gray" if value == "grey" else value))
         at = match.end()
-    return calls if calls and _BETWEEN.fullmatch(text, at) else None
+    return calls if calls and _separates(text[at:]) else None
+
+
+def _separates(text: str) -> bool:
+    words = _WORD.findall(text)
+    return bool(_BETWEEN.fullmatch(text)) and all(word.lower() in _WORDS for word in words)
 
 
 def visible_steps(calls: list[Call]) -> list[int]:
-    """Steps that the final picture can show: each attribute's last change, and every move."""
+    """Steps that the final image can show: each attribute's last change, and every move."""
     last = {(call.function, call.object): step for step, call in enumerate(calls)}
     return [
         step

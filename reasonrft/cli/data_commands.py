@@ -12,8 +12,8 @@ from jsonargparse import ArgumentParser
 
 from reasonrft.cli.exit_codes import exit_code
 from reasonrft.errors import BadInput
+from reasonrft.reward_command import class_for, score_file
 from reasonrft.rewards import Reward
-from reasonrft.scoring import class_for, score_file
 
 
 def run_data(args: Sequence[str]) -> int:

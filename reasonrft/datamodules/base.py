@@ -159,11 +159,6 @@ class TaskDataModule(LightningDataModule):
             for problems in splits
         ]
 
-    def _need_tests(self) -> None:
-        if not self.eval_splits("test"):
-            splits = ", ".join(self.source.splits)
-            raise BadInput(f"the data has no test split, only {splits}: name one as a test")
-
     def _in_image_mode(self, split: str, images: ImageMode) -> Sequence[Problem]:
         """A split's problems as they are, without their images, or with another problem's."""
         problems = self.problems[split]
@@ -175,6 +170,11 @@ class TaskDataModule(LightningDataModule):
             if told := left_out_of(images, split, len(problems), len(altered)):
                 rank_zero_info(told)
         return self._altered[split, images]
+
+    def _need_tests(self) -> None:
+        if not self.eval_splits("test"):
+            splits = ", ".join(self.source.splits)
+            raise BadInput(f"the data has no test split, only {splits}: name one as a test")
 
     def _wanted(self, stage: str | None) -> tuple[str, ...]:
         """The splits that a stage reads; all of them where no stage is known."""

@@ -1,5 +1,5 @@
 """Measuring answers."""
 
-from reasonrft.evaluation.scorers import OfficialScorer, StrictScorer
+from reasonrft.evaluation.accuracies import OfficialAccuracy, StrictAccuracy
 
-__all__ = ["OfficialScorer", "StrictScorer"]
+__all__ = ["OfficialAccuracy", "StrictAccuracy"]

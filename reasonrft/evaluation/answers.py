@@ -10,7 +10,6 @@ from typing import Any
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import ImageMode, image_digests
 from reasonrft.problems import Problem
-from reasonrft.rewards.accuracy import solution_of
 
 GROUPS = ("template", "level", "view")
 """Keys of meta by which accuracies are told apart."""
@@ -49,7 +48,7 @@ def describe(split: str, problem: Problem) -> Line:
         "split": split,
         "image": images[0] if len(images) == 1 else images,
         "problem": problem.question,
-        "solution": solution_of(problem),
+        "solution": problem.solution,
         "answer": problem.answer,
         "choices": list(problem.choices),
         "options": problem.meta.get("options"),

@@ -5,7 +5,8 @@ from typing import Any
 
 from reasonrft.evaluation.results import Tally, difference
 from reasonrft.evaluation.table_formats import Row, markdown_table, markdown_text, text_table
-from reasonrft.evaluation.tables import cell, heading, signed, title
+from reasonrft.evaluation.tables import cell, heading, signed
+from reasonrft.tasks import title_of
 
 Tasks = Mapping[str, Mapping[str, Tally]]
 """Tallies by task and split."""
@@ -45,7 +46,7 @@ def _caption(summary: Mapping[str, Any]) -> str:
 
 
 def _rows(summary: Mapping[str, Any], task: str) -> Sequence[Row]:
-    head = [title(task), *_TIMES, "answers"]
+    head = [title_of(task), *_TIMES, "answers"]
     rows = [
         [
             heading(split),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from reasonrft.evaluation.answers import GROUPS, Line
 from reasonrft.evaluation.image_modes import ALTERED, ImageMode
 from reasonrft.evaluation.intervals import difference_interval, wilson_interval
-from reasonrft.evaluation.scorers import OfficialScorer
 from reasonrft.problems import Problem
 from reasonrft.tasks import Task, find_task
 
@@ -19,8 +18,6 @@ Summary = dict[str, Any]
 
 MEASURES = {"official": "official_interval", "strict": "interval"}
 """The two measures of accuracy, with the keys of their intervals."""
-
-_OFFICIAL = OfficialScorer()
 
 
 class AnswerAccuracy(NamedTuple):
@@ -46,7 +43,10 @@ def measure_answer(problem: Problem, text: str, task: Task | None = None) -> dic
     Answers are measured one by one, so that none depends on what else is in its batch.
     """
     task = task or find_task(problem.task)
-    return {"official": _OFFICIAL.score(text, problem), "strict": task.accuracy(text, problem)}
+    return {
+        "official": task.official_accuracy(text, problem),
+        "strict": task.accuracy(text, problem),
+    }
 
 
 def accuracy_of(line: Line, mode: ImageMode = "own") -> AnswerAccuracy:

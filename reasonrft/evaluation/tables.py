@@ -12,16 +12,9 @@ from reasonrft.evaluation.table_formats import (
     markdown_text,
     text_table,
 )
-from reasonrft.tasks import TASKS
+from reasonrft.tasks import title_of
 
 Splits = Mapping[str, Tally]
-
-_TITLES = {
-    "counting": "Visual counting",
-    "structure": "Structure perception",
-    "transformation": "Spatial transformation",
-}
-"""Of tasks that do not say theirs."""
 
 
 def average(splits: Splits, measure: str) -> float:
@@ -177,13 +170,7 @@ def _percent(share: float) -> str:
 
 
 def _title(summary: Summary, task: str) -> str:
-    return summary.get("titles", {}).get(task) or title(task)
-
-
-def title(task: str) -> str:
-    """How reports call a task: by its own title, or else by its name."""
-    titles = (getattr(known, "title", "") for known in TASKS if known.name == task)
-    return next(titles, "") or _TITLES.get(task, task)
+    return summary.get("titles", {}).get(task) or title_of(task)
 
 
 def heading(split: str) -> str:

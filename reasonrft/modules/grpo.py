@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
@@ -33,7 +34,12 @@ from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import score
 from reasonrft.policy.sharding import gather
 from reasonrft.rewards import Reward
-from reasonrft.rewards.compute_rewards import compute_rewards, weighted_sum
+from reasonrft.rewards.compute_rewards import (
+    Stopped,
+    compute_rewards,
+    right_completions,
+    weighted_sum,
+)
 from reasonrft.rollout import Rollout, RolloutEngine, Sampling
 
 DEFAULT_SAMPLING = Sampling()
@@ -97,7 +103,11 @@ class GRPOModule(ReasoningModule):
     def compute_rewards(self, rollout: Rollout) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
         self.step_metrics.phase("reward")
-        return compute_rewards(self.rewards, rollout, self.batches_done, self.should_stop)
+        step, seconds = self.batches_done, self.reward_seconds
+        try:
+            return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
+        except Stopped:
+            raise SIGTERMException from None
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -168,9 +178,9 @@ class GRPOModule(ReasoningModule):
         self, rollout: Rollout, rewards: dict[str, Tensor], total: Tensor, advantages: Tensor
     ) -> None:
         """Log the step's metrics, and leave its record for callbacks."""
-        step = self.batches_done - 1
+        step, right = self.batches_done - 1, right_completions(rewards, self.rewards)
         record = make_record(
-            step, rollout, rewards, total, advantages, self.step_metrics, self.updates
+            step, rollout, rewards, total, advantages, self.step_metrics, self.updates, right
         )
         in_bar, size = {"train/reward", "train/completion_length"}, len(rollout.problems)
         for shown in (False, True):
@@ -211,6 +221,7 @@ class GRPOModule(ReasoningModule):
         micro_batch_tokens: int = 16_384,
         count_truncated: bool = True,
         resample: int = 0,
+        reward_seconds: float = 120.0,
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
         scheduler: LRSchedulerCallable | None = None,
@@ -236,6 +247,7 @@ class GRPOModule(ReasoningModule):
             micro_batch_tokens: Tokens that are scored at the same time; groups stay whole.
             count_truncated: Learn also from completions that ended at the limit of tokens.
             resample: How often groups whose rewards are all equal are sampled again.
+            reward_seconds: How long each reward may take on the completions of a step.
             max_grad_norm: Gradients are scaled down to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
@@ -257,6 +269,8 @@ class GRPOModule(ReasoningModule):
             raise BadInput("group_size must be at least 2: completions are compared in groups")
         if not max_grad_norm > 0:
             raise BadInput(f"max_grad_norm must be positive, not {max_grad_norm}")
+        if not 0 < reward_seconds < float("inf"):
+            raise BadInput(f"reward_seconds must be a positive number, not {reward_seconds}")
         if not rewards:
             raise BadInput("rewards must name at least one reward")
         if policy.adapter is not None and policy.adapter.dropout:
@@ -267,7 +281,7 @@ class GRPOModule(ReasoningModule):
         self.loss, self.scale, self.beta = loss, scale, beta
         self.updates, self.resample = updates, resample
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated
-        self.max_grad_norm = max_grad_norm
+        self.max_grad_norm, self.reward_seconds = max_grad_norm, reward_seconds
 
     def configure_model(self) -> None:
         super().configure_model()

@@ -85,12 +85,14 @@ def make_record(
     advantages: Tensor,  # (P, G)
     step_metrics: StepMetrics,
     updates: int,
+    right: Tensor | None = None,  # (P, G)
 ) -> StepRecord:
     """This rank's record; in its metrics, work is summed over ranks and time is averaged."""
     lengths, stopped = rollout.lengths, rollout.stopped  # (P, G)
     columns = {
         "train/reward": total,
         **{f"train/reward/{name}": values for name, values in rewards.items()},
+        **({"train/accuracy": right} if right is not None else {}),
         "train/reward_std": total.std(1),
         "train/zero_advantage_groups": (advantages == 0).all(1),
         "train/completion_length": lengths,

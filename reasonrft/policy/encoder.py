@@ -82,8 +82,8 @@ class Encoder:
 
     def prompt(self, problem: Problem, text: str) -> Prompt:
         """Encode one problem, asked in these words."""
-        pictures = [_named(problem, open_image, source) for source in problem.images]
-        return Prompt(problem, text, self._process(self._write(problem, text), pictures))
+        images = [_named(problem, open_image, source) for source in problem.images]
+        return Prompt(problem, text, self._process(self._write(problem, text), images))
 
     def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> PromptBatch:
         pairs = zip(problems, texts, strict=True)
@@ -98,17 +98,17 @@ class Encoder:
         return torch.tensor([*ids, *self.end_of_turn])
 
     def length(self, problem: Problem, text: str, response: str | None = None) -> int:
-        """Tokens of prompt and response, from the pictures' sizes and without their pixels."""
+        """Tokens of prompt and response, from the images' sizes and without their pixels."""
         written = self._written_ids(self._write(problem, text))
         extra = 0 if response is None else len(self.response_ids(response))
         sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
-        return len(written) + sum(self._picture_tokens(size, several) for size in sizes) + extra
+        return len(written) + sum(self._image_tokens(size, several) for size in sizes) + extra
 
-    def _picture_tokens(self, size: tuple[int, int], several: bool) -> int:
-        """How much longer a picture makes a prompt than its placeholder, alone or among others."""
+    def _image_tokens(self, size: tuple[int, int], several: bool) -> int:
+        """How much longer an image makes a prompt than its placeholder, alone or among others."""
         if (size, several) not in self._by_size:
-            count = 2 if several else 1  # LLaVA-OneVision cuts an only picture into tiles
+            count = 2 if several else 1  # LLaVA-OneVision cuts a single image into tiles
             content = [{"type": "image"}] * count + [{"type": "text", "text": "?"}]
             written = self._render([{"role": "user", "content": content}], True)
             long = self._process(written, [Image.new("RGB", size)] * count)["input_ids"]
@@ -116,13 +116,13 @@ class Encoder:
             self._by_size[size, several] = added // count
         return self._by_size[size, several]
 
-    def _process(self, written: str, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:
+    def _process(self, written: str, images: Sequence[Image.Image]) -> dict[str, Tensor]:
         escaped = MARK in written
         processor = self._literal.processor if escaped else self.processor
         inputs = dict(
             processor(
                 text=[written],
-                images=[list(pictures)] if pictures else None,
+                images=[list(images)] if images else None,
                 return_tensors="pt",
                 add_special_tokens=False,
             )
@@ -160,9 +160,9 @@ class Encoder:
         return [self.tokenizer.eos_token_id]
 
 
-def _named(problem: Problem, look: Callable[[Path | bytes], T], source: Path | bytes) -> T:
-    """Look at a picture, and say whose it is if that fails."""
+def _named(problem: Problem, open_it: Callable[[Path | bytes], T], source: Path | bytes) -> T:
+    """Open an image, and name its problem if that fails."""
     try:
-        return look(source)
+        return open_it(source)
     except ImageFault as fault:
         raise BadInput(f"problem {problem.id!r}: {fault}") from fault

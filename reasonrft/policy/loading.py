@@ -29,7 +29,7 @@ def load_model(
     trust_remote_code: bool = False,
     quantize: Quantization | None = None,
 ) -> PreTrainedModel:
-    """A model with its weights, from *.safetensors alone, that generates as it is told to."""
+    """A model with its weights, from *.safetensors alone, with plain sampling as its defaults."""
     path = resolve(path)
     source: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     precision = _dtype(dtype)

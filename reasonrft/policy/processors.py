@@ -1,4 +1,4 @@
-"""A family's processor of text and pictures, which needs no torchvision."""
+"""A family's processor of text and images, which needs no torchvision."""
 
 import sys
 from functools import cache
@@ -49,21 +49,21 @@ def _load(path: str, source: dict[str, Any]) -> Any:
         return AutoProcessor.from_pretrained(path, **source)
     settings, _ = ProcessorMixin.get_processor_dict(path, revision=source["revision"])
     # Pillow resizes on every machine, for with torchvision there the pixels would differ.
-    pictures = AutoImageProcessor.from_pretrained(path, backend="pil", **source)
+    image_processor = AutoImageProcessor.from_pretrained(path, backend="pil", **source)
     tokenizer = AutoTokenizer.from_pretrained(path, **source)
     if tokenizer.vocab_size < 16:  # what transformers makes where the files are missing
         raise BadInput(f"{path} has no vocabulary: it needs a tokenizer.json or what it stands for")
-    family = _family(path, config, settings, pictures, tokenizer)
-    given = {"image_processor": pictures, "tokenizer": tokenizer}
+    family = _family(path, config, settings, image_processor, tokenizer)
+    given = {"image_processor": image_processor, "tokenizer": tokenizer}
     arguments = [given.get(name) for name in family.get_attributes()]
     return image_only(family).from_args_and_dict(arguments, settings)
 
 
-def _family(path: str, config: Any, settings: Any, pictures: Any, tokenizer: Any) -> Any:
+def _family(path: str, config: Any, settings: Any, image_processor: Any, tokenizer: Any) -> Any:
     """The class that the checkpoint names; Pixtral's is not the one of its architecture."""
     name = (
         settings.get("processor_class")
-        or getattr(pictures, "_processor_class", None)
+        or getattr(image_processor, "_processor_class", None)
         or tokenizer.init_kwargs.get("processor_class")
     )
     kinds: Any = PROCESSOR_MAPPING
@@ -71,7 +71,7 @@ def _family(path: str, config: Any, settings: Any, pictures: Any, tokenizer: Any
     if name == "PixtralProcessor" and not is_torchvision_available():
         found = _pixtral_processor()
     if found is None or not issubclass(found, ProcessorMixin):
-        raise BadInput(f"{path} has no processor of text and pictures that transformers knows")
+        raise BadInput(f"{path} has no processor of text and images that transformers knows")
     return found
 
 
@@ -107,15 +107,16 @@ def _restore(family: Any, state: dict[str, Any]) -> Any:
     return processor
 
 
-def _limit(path: str, pictures: Any, min_pixels: int | None, max_pixels: int | None) -> None:
-    options = getattr(type(pictures), "valid_kwargs", None)
+def _limit(path: str, image_processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:
+    options = getattr(type(image_processor), "valid_kwargs", None)
     if "max_pixels" not in getattr(options, "__annotations__", {}):
+        kind = type(image_processor).__name__
         raise BadInput(
-            f"{path} cannot have min_pixels or max_pixels: its {type(pictures).__name__} resizes "
-            "by other rules, which its preprocessor_config.json sets"
+            f"{path} cannot have min_pixels or max_pixels: its {kind} resizes by other rules, "
+            "which its preprocessor_config.json sets"
         )
-    size = pictures.size
+    size = image_processor.size
     least, most = min_pixels or size["shortest_edge"], max_pixels or size["longest_edge"]
     if not 0 < least <= most:
         raise BadInput(f"min_pixels {least:,} must be positive and at most max_pixels {most:,}")
-    pictures.size = {"shortest_edge": least, "longest_edge": most}
+    image_processor.size = {"shortest_edge": least, "longest_edge": most}

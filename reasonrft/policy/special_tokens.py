@@ -8,7 +8,7 @@ from transformers import AutoConfig, GenerationConfig, PretrainedConfig, PreTrai
 from reasonrft.policy.hub_paths import resolve
 
 # Names of settings (image_token_id, boi_token_index) and of tokens (<|vision_start|>, [IMG_END]).
-_PICTURE = re.compile(r"image|img|video|vision|audio|boi_|eoi_|row_\d", re.IGNORECASE)
+_IMAGE = re.compile(r"image|img|video|vision|audio|boi_|eoi_|row_\d", re.IGNORECASE)
 
 
 def stop_ids(
@@ -35,7 +35,7 @@ def _listed(ids: int | list[int] | None) -> list[int]:
 
 
 def placeholder_ids(model: PreTrainedModel, processor: Any) -> tuple[int, ...]:
-    """Ids that stand for pictures and their like; a completion with one cannot be scored."""
+    """Ids that stand for images, videos and the like; a completion with one cannot be scored."""
     vocabulary = model.get_output_embeddings().weight.shape[0]
     found = {*_configured(model.config), *_named(processor.tokenizer)}
     return tuple(sorted(token for token in found if 0 <= token < vocabulary))
@@ -45,12 +45,10 @@ def _configured(config: PretrainedConfig) -> list[int]:
     return [
         value
         for name, value in config.to_dict().items()
-        if isinstance(value, int)
-        and re.search("_token_(id|index)$", name)
-        and _PICTURE.search(name)
+        if isinstance(value, int) and re.search("_token_(id|index)$", name) and _IMAGE.search(name)
     ]
 
 
 def _named(tokenizer: Any) -> list[int]:
     added = tokenizer.added_tokens_decoder.items()
-    return [at for at, token in added if token.special and _PICTURE.search(token.content)]
+    return [at for at, token in added if token.special and _IMAGE.search(token.content)]

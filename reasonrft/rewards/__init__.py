@@ -2,14 +2,16 @@
 
 from reasonrft.rewards.accuracy import AccuracyReward, MathematicalReward, ReferenceReward
 from reasonrft.rewards.base import Reward
+from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.format import CaptionFormatReward, FormatReward
+from reasonrft.rewards.function_sequence import FunctionSequenceReward
 from reasonrft.rewards.length import LengthReward
 from reasonrft.rewards.steps import ReasoningStepsReward
-from reasonrft.rewards.transformation import FunctionSequenceReward
 
 __all__ = [
     "AccuracyReward",
     "CaptionFormatReward",
+    "Completion",
     "FormatReward",
     "FunctionSequenceReward",
     "LengthReward",

@@ -1,61 +1,55 @@
-"""Whether the answer is right, in three profiles."""
+"""Rewards for a right answer."""
 
-from collections.abc import Callable
 from typing import Literal
 
+from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.base import Reward
-from reasonrft.tasks import Task, TransformationTask, find_task
+from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.numbers import read_number
+from reasonrft.tasks.reference_functions import REFERENCE_FUNCTIONS, ReferenceName, closeness
 from reasonrft.tasks.tags import read_response
+from reasonrft.tasks.units import units_agree
+from reasonrft.tasks.vocabulary import words_of
 
 Profile = Literal["robust", "scripts", "paper"]
 
-ReferenceName = Literal["accuracy", "math_accuracy", "trance", "trance_only_full", "trance_penalty"]
-
-_REFERENCE: dict[str, Callable[[str, str], float]] = {
-    "accuracy": reference.accuracy,
-    "math_accuracy": reference.mathematical_accuracy,
-    "trance": reference.function_accuracy,
-    "trance_only_full": reference.exact_function_accuracy,
-    "trance_penalty": reference.penalised_function_accuracy,
-}
-_PROFILES: dict[str, dict[str, ReferenceName]] = {
-    "scripts": {"transformation": "trance_only_full"},
-    "paper": {"structure": "math_accuracy", "transformation": "trance"},
-}
-
-
-def solution_of(problem: Problem) -> str:
-    """The gold answer as the reference reads it, with tags where the source has them."""
-    return problem.meta.get("solution", problem.answer)
-
 
 class AccuracyReward(Reward):
-    """The accuracy that belongs to each problem's task."""
+    """What each problem's task pays for an answer.
+
+    A task may pay part of the reward for part of an answer, as transformation does for some right
+    calls. Evaluation counts whole answers only; `credit: exact` trains on that.
+    """
 
     def __init__(
-        self, profile: Profile = "robust", task: Task | None = None, weight: float = 1.0
+        self,
+        profile: Profile = "robust",
+        task: Task | None = None,
+        credit: Literal["task", "exact"] = "task",
+        weight: float = 1.0,
     ) -> None:
         """
         Args:
             profile: "robust", or the reference as its "scripts" train or as its "paper" says.
-            task: Judge every problem as this task, instead of by its own task.
+            task: Treat every problem as of this task, instead of by its own task.
+            credit: "task" pays as the task trains, in part for part of an answer where it says
+                so; "exact" pays whole right answers only, as evaluation counts them.
             weight: Factor in the sum of rewards.
         """
         super().__init__(weight)
-        self.profile = profile
-        self.task = task
+        if credit == "exact" and profile != "robust":
+            raise BadInput(f"credit 'exact' needs profile 'robust', not {profile!r}")
+        self.profile, self.task, self.credit = profile, task, credit
+        self.marks_right = profile == "robust"
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         task = self.task or find_task(problem.task)
-        if self.profile == "robust":
-            if isinstance(task, TransformationTask):
-                return task.call_accuracy(completion, problem)
+        if self.profile != "robust":
+            return task.reference_reward(completion, problem, self.profile)
+        if self.credit == "exact":
             return task.accuracy(completion, problem)
-        function = _PROFILES[self.profile].get(task.name, "accuracy")
-        return _REFERENCE[function](completion, solution_of(problem))
+        return task.reward(completion, problem)
 
 
 class ReferenceReward(Reward):
@@ -68,10 +62,10 @@ class ReferenceReward(Reward):
             weight: Factor in the sum of rewards.
         """
         super().__init__(weight)
-        self.judge = _REFERENCE[function]
+        self.function = REFERENCE_FUNCTIONS[function]
 
-    def score(self, completion: str, problem: Problem) -> float:
-        return self.judge(completion, solution_of(problem))
+    def reward(self, completion: str, problem: Problem) -> float:
+        return self.function(completion, problem.solution)
 
 
 class MathematicalReward(Reward):
@@ -85,15 +79,19 @@ class MathematicalReward(Reward):
             weight: Factor in the sum of rewards.
         """
         super().__init__(weight)
-        if not 0 <= near < far:
-            raise ValueError(f"near must be less than far and not negative, not {near} and {far}")
+        if not 0 <= near < far < float("inf"):
+            raise BadInput(f"near must be less than far and not negative, not {near} and {far}")
         self.near, self.far = near, far
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         if find_task(problem.task).accuracy(completion, problem):
             return 1.0
-        given = read_number(read_response(completion).answer or "")
+        response = read_response(completion)
+        given = read_number(response.answer or "", words_of(problem.question))
         gold = read_number(problem.answer)
-        if given is None or gold is None:
+        if given is None or gold is None or response.claims:
             return 0.0
-        return reference.closeness(given.value, gold.value, self.near, self.far)
+        # The gold value itself was refused for another reason, such as "about 3" objects.
+        if given.value == gold.value or not units_agree(given.unit, gold.unit, problem.question):
+            return 0.0
+        return closeness(given.value, gold.value, self.near, self.far)

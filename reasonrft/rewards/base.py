@@ -3,38 +3,58 @@
 P prompts, G completions per prompt.
 """
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
+from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
+from reasonrft.rewards.completion import Completion
 from reasonrft.symbolic import batch_limit
 
 
 class Reward:
-    """Judges completions; subclass it, override `score`, and name it by class_path."""
+    """Rewards completions; subclass it, override `reward`, and name it by class_path."""
 
     reads_answer: ClassVar[bool] = True
+    """Whether it needs the gold answer."""
+    marks_right: bool = False
+    """Whether it gives 1 to right answers alone, so that their share is an accuracy."""
+    weight: float = 1.0
+    current_problem: Problem | None = None
+    """The problem in work, for whoever has to say where a reward hangs or fails."""
 
     def __init__(self, weight: float = 1.0) -> None:
         """
         Args:
             weight: Factor in the sum of rewards.
         """
+        if not math.isfinite(weight):
+            name = type(self).__name__
+            raise BadInput(f"weight of {name} must be a finite number, not {weight}")
         self.weight = weight
 
     def __call__(
         self, completions: Sequence[Sequence[str]], problems: Sequence[Problem], step: int = 0
     ) -> list[list[float]]:  # (P, G)
-        """Scores, unweighted, of G completions to each of P problems."""
+        """Rewards, unweighted, of G completions to each of P problems."""
         with batch_limit():
-            return [
-                self.score_group(group, problem, step)
-                for group, problem in zip(completions, problems, strict=True)
-            ]
+            rewards = []
+            for group, problem in zip(completions, problems, strict=True):
+                self.current_problem = problem
+                rewards.append(self.reward_group([_known(text) for text in group], problem, step))
+            self.current_problem = None
+            return rewards
 
-    def score_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
-        """Scores of one group; override it where completions are compared with each other."""
-        return [self.score(completion, problem) for completion in completions]
+    def reward_group(
+        self, completions: Sequence[Completion], problem: Problem, step: int
+    ) -> list[float]:  # (G,)
+        """Rewards of one group; override it where completions are compared with each other."""
+        return [self.reward(completion, problem) for completion in completions]
 
-    def score(self, completion: str, problem: Problem) -> float:
-        raise NotImplementedError(f"{type(self).__name__} does not say what a completion scores")
+    def reward(self, completion: Completion, problem: Problem) -> float:
+        raise NotImplementedError(f"{type(self).__name__} does not say what a completion earns")
+
+
+def _known(text: str) -> Completion:
+    return text if isinstance(text, Completion) else Completion(text)

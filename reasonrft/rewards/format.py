@@ -1,9 +1,9 @@
 """Whether the completion keeps to its form, right or wrong."""
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.accuracy import Profile
 from reasonrft.rewards.base import Reward
+from reasonrft.tasks import reference_functions as reference
 
 _SECTIONS = ("think", "answer")
 _CAPTION_SECTIONS = ("summary", "caption", *_SECTIONS)
@@ -23,7 +23,7 @@ class FormatReward(Reward):
         super().__init__(weight)
         self.profile = profile
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         if self.profile == "robust":
             return float(well_formed(completion, _SECTIONS))
         return reference.think_answer_format(completion)
@@ -32,7 +32,7 @@ class FormatReward(Reward):
 class CaptionFormatReward(FormatReward):
     """A summary, a caption, a thought, then an answer, and nothing else."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         if self.profile == "robust":
             return float(well_formed(completion, _CAPTION_SECTIONS))
         return reference.caption_format(completion)

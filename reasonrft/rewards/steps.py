@@ -1,8 +1,8 @@
 """Whether the thought goes in steps."""
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import reference
 from reasonrft.rewards.base import Reward
+from reasonrft.tasks import reference_functions as reference
 
 
 class ReasoningStepsReward(Reward):
@@ -10,5 +10,5 @@ class ReasoningStepsReward(Reward):
 
     reads_answer = False
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return reference.reasoning_steps(completion)

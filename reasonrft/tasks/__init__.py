@@ -19,8 +19,18 @@ __all__ = [
     "StructureTask",
     "Task",
     "TransformationTask",
+    "find_builtin_task",
     "find_task",
+    "title_of",
 ]
+
+
+def find_builtin_task(name: str) -> Task:
+    """A built-in task by its short name; data may name these alone, because it never names code."""
+    for task in TASKS:
+        if name == task.name:
+            return find_task(name)
+    raise BadInput(f"no task {name!r} is built in: use {_known_names()}")
 
 
 @lru_cache
@@ -31,8 +41,7 @@ def find_task(name: str) -> Task:
             return task()
     module, dot, attribute = name.rpartition(".")
     if not dot:
-        known = ", ".join(task.name for task in TASKS)
-        raise BadInput(f"no task {name!r}: use {known}, or the class_path of your own")
+        raise BadInput(f"no task {name!r}: use {_known_names()}, or the class_path of your own")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
@@ -40,3 +49,18 @@ def find_task(name: str) -> Task:
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise BadInput(f"{name} is not a subclass of reasonrft.tasks.Task")
     return found()
+
+
+def title_of(name: str) -> str:
+    """What tables call a task that is known by now; nothing is imported for it."""
+    waiting: list[type[Task]] = [Task]
+    while waiting:
+        task = waiting.pop()
+        if name in (task.name, f"{task.__module__}.{task.__qualname__}"):
+            return task.title or name
+        waiting += task.__subclasses__()
+    return name
+
+
+def _known_names() -> str:
+    return ", ".join(task.name for task in TASKS)

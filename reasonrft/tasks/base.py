@@ -1,10 +1,13 @@
 """What a task is: how its questions are asked and when an answer is right."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
+from reasonrft.tasks.official_rules import DEFAULT_RULES, OfficialRules, official_agreement
+from reasonrft.tasks.reference_functions import REFERENCE_FUNCTIONS, ReferenceName
 from reasonrft.tasks.tags import read_response
 
 QUESTION = "{question}"
@@ -14,12 +17,21 @@ class Task:
     """A kind of question; subclass it, override `agrees`, and name it by class_path."""
 
     name: ClassVar[str] = ""
+    """What records and options call it."""
+    title: ClassVar[str] = ""
+    """What tables call it; the name, if there is none."""
     reasoning_template: ClassVar[str] = (
         "{question}\nThink step by step inside <think> </think>, "
         "then give the final answer inside <answer> </answer>."
     )
     answer_template: ClassVar[str] = QUESTION
     ood_splits: ClassVar[tuple[str, ...]] = ()
+    """Splits that evaluation counts as out of domain."""
+    reference_functions: ClassVar[Mapping[Literal["scripts", "paper"], ReferenceName]] = {
+        "scripts": "accuracy",
+        "paper": "accuracy",
+    }
+    """What the reference trains this task with, by its scripts and by its paper."""
 
     def __init__(
         self, template: str | Path | None = None, answer_template: str | Path | None = None
@@ -41,9 +53,27 @@ class Task:
         return self.template or self.reasoning_template
 
     def accuracy(self, completion: str, problem: Problem) -> float:
-        """1 for a completion that commits to one right answer, else 0."""
-        answer = read_response(completion).answer
-        return float(answer is not None and self.agrees(answer, problem))
+        """1 for a completion that commits to one right answer and states no other, else 0."""
+        statements = read_response(completion).statements
+        right = bool(statements) and all(self.agrees(text, problem) for text in statements)
+        return float(right)
+
+    def reward(self, completion: str, problem: Problem) -> float:
+        """What training pays: the accuracy, unless a task pays for part of an answer too."""
+        return self.accuracy(completion, problem)
+
+    def official_accuracy(
+        self, completion: str, problem: Problem, rules: OfficialRules = DEFAULT_RULES
+    ) -> float:
+        """What the reference's evaluation gives."""
+        return float(official_agreement(completion, problem.solution, rules))
+
+    def reference_reward(
+        self, completion: str, problem: Problem, profile: Literal["scripts", "paper"]
+    ) -> float:
+        """What the reference's training gives."""
+        function = REFERENCE_FUNCTIONS[self.reference_functions[profile]]
+        return function(completion, problem.solution)
 
     def agrees(self, answer: str, problem: Problem) -> bool:
         """Whether an answer, without tags, is right."""

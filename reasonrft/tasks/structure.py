@@ -1,6 +1,7 @@
 """Structure perception: geometry, tables, dice, reflections; choices and numbers."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from reasonrft.problems import Problem
 from reasonrft.tasks.base import read_template
@@ -12,6 +13,7 @@ class StructureTask(GeneralTask):
     """Asks for a letter where the question lists options, for a number elsewhere."""
 
     name = "structure"
+    title = "Structure perception"
     default_choice = (
         "{question}\nWork it out step by step inside <think> </think>, "
         "then give the letter of the right option alone inside <answer> </answer>."
@@ -21,6 +23,7 @@ class StructureTask(GeneralTask):
         "then give the number alone inside <answer> </answer>."
     )
     ood_splits = ("ood",)
+    reference_functions: ClassVar = {"scripts": "accuracy", "paper": "math_accuracy"}
 
     def __init__(
         self,

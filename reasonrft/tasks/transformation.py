@@ -1,9 +1,11 @@
-"""Spatial transformation: which functions turn the first picture's scene into the last one's."""
+"""Spatial transformation: which functions turn the first image's scene into the last one's."""
 
 from collections import Counter
+from typing import ClassVar
 
 from reasonrft.problems import Problem
 from reasonrft.tasks.base import Task
+from reasonrft.tasks.official_rules import DEFAULT_RULES, OfficialRules, official_call_credit
 from reasonrft.tasks.tags import read_response
 from reasonrft.trance_calls import (
     MAX_STEPS,
@@ -34,20 +36,30 @@ class TransformationTask(Task):
     """Answers are sequences of one to four calls; an ambiguous step admits several."""
 
     name = "transformation"
+    title = "Spatial transformation"
     reasoning_template = _RULES + (
         "Compare the pictures step by step inside <think> </think>, then give the calls alone, "
         "separated by commas, inside <answer> </answer>."
     )
     answer_template = _RULES + "Give the calls alone, separated by commas."
     ood_splits = ("ood-left", "ood-right")
+    reference_functions: ClassVar = {"scripts": "trance_only_full", "paper": "trance"}
 
     def agrees(self, answer: str, problem: Problem) -> bool:
         return self.credit(answer, problem) == 1
 
-    def call_accuracy(self, completion: str, problem: Problem) -> float:
-        """Share of right calls among those given or due, whichever are more."""
-        answer = read_response(completion).answer
-        return 0.0 if answer is None else self.credit(answer, problem)
+    def reward(self, completion: str, problem: Problem) -> float:
+        """Partial credit: the share of right calls among those given or due, whichever are more.
+
+        Accuracy, in contrast, is 1 for a whole right sequence alone.
+        """
+        statements = read_response(completion).statements
+        return min((self.credit(text, problem) for text in statements), default=0.0)
+
+    def official_accuracy(
+        self, completion: str, problem: Problem, rules: OfficialRules = DEFAULT_RULES
+    ) -> float:
+        return official_call_credit(completion, problem.solution, rules)
 
     def credit(self, answer: str, problem: Problem) -> float:
         """Right calls over the longer sequence."""
@@ -58,7 +70,7 @@ class TransformationTask(Task):
         return (Counter(given) & Counter(gold)).total() / max(len(given), len(gold))
 
     def sequences(self, answer: str, problem: Problem) -> tuple[list[Call], list[Call]] | None:
-        """Calls given and calls due, as far as the pictures show them; None for no clean answer.
+        """Calls given and calls due, as far as the images show them; None for no clean answer.
 
         A given call that a step admits is written as the gold answer has that step. Invalid,
         repeated and too many calls are no clean answer.
@@ -86,7 +98,7 @@ class TransformationTask(Task):
 
 
 def admissible_calls(problem: Problem, gold: list[Call]) -> list[set[Call]]:
-    """For each step that the pictures can show, the calls that are right there.
+    """For each step that the images can show, the calls that are right there.
 
     `meta["options"]` holds [step, [values]] pairs for the steps that admit more than one value.
     """

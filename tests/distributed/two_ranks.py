@@ -39,7 +39,7 @@ def share(step: int, rank: int) -> set[str]:
 class OneSided(Reward):
     """Tells completions apart on the first rank alone in even steps, on the second in odd ones."""
 
-    def score_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+    def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
         if problem.id not in share(step, rank=step % 2):
             return [0.5] * len(completions)
         return [sum(map(ord, text)) % 7 / 7 for text in completions]
@@ -48,12 +48,12 @@ class OneSided(Reward):
 class Coarse(Reward):
     """Equal for most small groups."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return float(len(completion) > 1)
 
 
 class Raising(Reward):
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         if problem.id in share(0, rank=1):
             raise ValueError("no such unit")
         return 0.5
@@ -62,7 +62,7 @@ class Raising(Reward):
 class Overflowing(Reward):
     """Finite numbers, but not with a large weight."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return 1e38 if problem.id == min(share(0, rank=1)) else 0.5
 
 

@@ -6,15 +6,17 @@ import json
 import pytest
 
 from reasonrft.errors import BadInput
+from reasonrft.evaluation import OfficialAccuracy, StrictAccuracy
 from reasonrft.evaluation.answers import Answers, write_lines
 from reasonrft.evaluation.prediction_files import write_predictions
 from reasonrft.evaluation.report import extend, write_report
 from reasonrft.evaluation.results import AnswerAccuracy, accuracy_of, measure_answer, tally
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.problems import Problem
-from reasonrft.scoring import reward_named, score_file
+from reasonrft.reward_command import score_file
 from reasonrft.tasks import CountingTask
 
+REWARDS = {"official": OfficialAccuracy, "strict": StrictAccuracy}
 POLICY = {"policy": "tiny", "weights": "abc"}
 
 
@@ -234,7 +236,7 @@ def test_a_damaged_summary_is_named(tmp_path, text):
 CALLS = "change_color(2, cyan), change_size(1, large)"
 ANSWERED = [
     ("counting/id", Problem("c1", "counting", (), "?", "3"), "<answer>3</answer>"),
-    ("counting/id", Problem("c0", "counting", (), "?", "3"), "It is 3 objects"),
+    ("counting/id", Problem("c0", "counting", (), "?", "3"), "I count 5, remove 2, leaving 3"),
     ("counting/ood-domain", Problem("v0", "counting", (), "?", "3"), "<answer>4</answer>"),
     ("counting/ood-operation", Problem("o0", "counting", (), "?", "3"), "3"),
     (
@@ -257,7 +259,7 @@ def answered() -> list[dict]:
 def test_accuracies_of_answers():
     assert [(line["official"], line["strict"]) for line in answered()] == [
         (1, 1),
-        (1, 0),  # Without tags math-verify finds the number; strictly, words are not a number.
+        (1, 0),  # Without tags math-verify finds the number; strictly, three are no answer.
         (0, 0),
         (1, 1),
         (0.75, 0),  # One call is exact, one has the right function and object.
@@ -278,7 +280,7 @@ def test_a_tasks_own_measure_is_the_strict_one():
 def test_the_score_command_finds_the_same_in_the_answers(tmp_path, capsys, name):
     file = tmp_path / "answers.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in answered()))
-    count, mean = score_file(file, reward_named(name))
+    count, mean = score_file(file, REWARDS[name]())
     assert (count, mean) == (5, sum(line[name] for line in answered()) / 5)
 
 
@@ -293,10 +295,10 @@ def test_predictions_are_laid_out_as_the_release_has_them(tmp_path, capsys):
     }
     rows = json.loads((folder / "clevr-math.json").read_text())
     assert [(row["id"], row["pred"]) for row in rows] == [
-        ("c0", "It is 3 objects"),
+        ("c0", "I count 5, remove 2, leaving 3"),
         ("c1", "<answer>3</answer>"),
     ]
     # What any version of its scorer looks for.
     assert {"problem", "solution", "answer", "level", "type", "pred"} <= rows[0].keys()
-    assert score_file(folder / "trance-left.json", reward_named("eval_trance")) == (1, 0.75)
-    assert score_file(folder / "clevr-math.json", reward_named("eval_clevr")) == (2, 1.0)
+    assert score_file(folder / "trance-left.json", OfficialAccuracy("transformation")) == (1, 0.75)
+    assert score_file(folder / "clevr-math.json", OfficialAccuracy("counting")) == (2, 1.0)

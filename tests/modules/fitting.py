@@ -23,7 +23,7 @@ PROBLEMS = [made_up(number) for number in (2, 9, 4, 1, 7, 3, 12, 6)]
 class Capitals(Reward):
     """Share of capital letters; a random model writes some."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return sum(sign.isupper() for sign in completion) / (1 + len(completion))
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reasonrft.datamodules.sources import ProblemSource
 
 from reasonrft.datamodules import GeneralDataModule
+from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import without_images
 from reasonrft.evaluation.weights import weights_digest

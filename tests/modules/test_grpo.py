@@ -30,7 +30,7 @@ class OnlyOn(Reward):
         super().__init__()
         self.problem = problem
 
-    def score_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+    def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
         if problem.id != self.problem:
             return [0.5] * len(completions)
         return [float(place % 2) for place in range(len(completions))]
@@ -39,12 +39,12 @@ class OnlyOn(Reward):
 class Seldom(Reward):
     """1 for a completion that begins with one of the later letters."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return float(completion[:1] > "w")
 
 
 class Broken(Reward):
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         return float("nan")
 
 
@@ -199,7 +199,7 @@ def test_a_reward_that_is_no_number_is_named(folder):
         fit(module(folder, rewards={"broken": Broken()}))
 
 
-def test_pictures_are_encoded_once_in_a_run_where_the_tower_is_frozen(folder):
+def test_images_are_encoded_once_in_a_run_where_the_tower_is_frozen(folder):
     one = module(folder, beta=0.04)
     seen = []
     one.configure_model()
@@ -212,7 +212,7 @@ def test_pictures_are_encoded_once_in_a_run_where_the_tower_is_frozen(folder):
     assert one.step_record.work["images_encoded"] == 0
 
 
-def test_where_the_tower_is_trained_pictures_are_encoded_once_to_sample_and_once_to_learn(folder):
+def test_where_the_tower_is_trained_images_are_encoded_once_to_sample_and_once_to_learn(folder):
     one = module(folder, policy=Policy(str(folder), train_parts=("language", "tower")))
     one.configure_model()
     seen: list[tuple[bool, int]] = []

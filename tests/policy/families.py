@@ -59,13 +59,13 @@ def save_family(name: str, folder: Path) -> Path:
 def _randomize(model: torch.nn.Module) -> None:
     """Weights large enough that every token and pixel changes the logits by more than 1e-5."""
     for name, parameter in model.named_parameters():
-        if name.rpartition(".")[2].endswith("gate"):  # mllama's: at 0 no picture is seen
+        if name.rpartition(".")[2].endswith("gate"):  # mllama's: at 0 no image is seen
             parameter.data.fill_(0.5)
         elif parameter.ndim > 1:
             parameter.data.normal_(std=parameter[0].numel() ** -0.5)
 
 
-def _tokenizer(picture: str, special: list[str], **named: Any) -> PreTrainedTokenizerFast:
+def _tokenizer(image: str, special: list[str], **named: Any) -> PreTrainedTokenizerFast:
     """A token for each byte, and the family's own."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
@@ -81,7 +81,7 @@ def _tokenizer(picture: str, special: list[str], **named: Any) -> PreTrainedToke
         model_max_length=4096,
         **named,
     )
-    tokenizer.chat_template = TEMPLATE.replace("PICTURE", picture)
+    tokenizer.chat_template = TEMPLATE.replace("PICTURE", image)
     return tokenizer
 
 
@@ -94,11 +94,11 @@ def _ids(tokenizer: Any) -> dict[str, int]:
     }
 
 
-def _files(processor: str, pictures: str, options: dict, **settings: Any) -> dict[str, dict]:
+def _files(processor: str, images: str, options: dict, **settings: Any) -> dict[str, dict]:
     """The settings of a processor as checkpoints on the Hub have them."""
     return {
         "preprocessor_config.json": {
-            "image_processor_type": pictures,
+            "image_processor_type": images,
             "processor_class": processor,
             **options,
         },
@@ -255,7 +255,7 @@ def _mllama() -> tuple:
     image = tokenizer.convert_tokens_to_ids("<|image|>")
     rope = {"rope_type": "default", "rope_theta": 10000.0}
     config = CONFIG_MAPPING["mllama"](
-        # The token of pictures stands after those that can be written, as in the released models.
+        # The token of images stands after those that can be written, as in the released models.
         text_config={
             **TEXT,
             **_ids(tokenizer),
@@ -347,18 +347,18 @@ FAMILIES = tuple(_FAMILIES)
 
 
 def noise(seed: int, width: int = 40, height: int = 40) -> Image.Image:
-    """A picture in which no two pixels are alike."""
+    """A image in which no two pixels are alike."""
     pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
-def ask(processor: Any, text: str, *pictures: Image.Image) -> dict[str, torch.Tensor]:
+def ask(processor: Any, text: str, *images: Image.Image) -> dict[str, torch.Tensor]:
     """One prompt as a model takes it."""
-    content = [{"type": "image"}] * len(pictures) + [{"type": "text", "text": text}]
+    content = [{"type": "image"}] * len(images) + [{"type": "text", "text": text}]
     written = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
-    shown = [list(pictures)] if pictures else None
+    shown = [list(images)] if images else None
     return dict(
         processor(images=shown, text=[written], return_tensors="pt", add_special_tokens=False)
     )

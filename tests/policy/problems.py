@@ -1,4 +1,4 @@
-"""Problems with pictures of one colour each, different in every problem."""
+"""Problems with images of one colour each, different in every problem."""
 
 import io
 
@@ -9,21 +9,21 @@ from reasonrft.problems import Problem
 from reasonrft.rollout import LocalEngine, Rollout, Sampling
 
 
-def picture(color: tuple[int, int, int], size: tuple[int, int] = (56, 42)) -> bytes:
+def image(color: tuple[int, int, int], size: tuple[int, int] = (56, 42)) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, color).save(file, "PNG")
     return file.getvalue()
 
 
-def problem(number: int, pictures: int, question: str = "How many?") -> Problem:
-    shown = tuple(picture((40 * at + 20 * number, 90, 200 - 30 * at)) for at in range(pictures))
+def problem(number: int, images: int, question: str = "How many?") -> Problem:
+    shown = tuple(image((40 * at + 20 * number, 90, 200 - 30 * at)) for at in range(images))
     return Problem(f"p{number}", "general", shown, question, "1")
 
 
 def ragged(policy: Policy, text_only: bool = True) -> PromptBatch:
-    """Prompts of different lengths with 1, 2 and 3 pictures, and with none."""
+    """Prompts of different lengths with 1, 2 and 3 images, and with none."""
     problems = [problem(0, 1), problem(1, 2, "What is in the first of them?"), problem(2, 3, "x")]
-    problems += [problem(3, 0, "Without any picture")] if text_only else []
+    problems += [problem(3, 0, "Without any image")] if text_only else []
     return policy.encoder.prompts(problems, [one.question for one in problems])
 
 

@@ -15,7 +15,7 @@ def family(request, family_folder):
 
 
 def ragged(model, processor):
-    """One, two and three pictures of different sizes, and none where the family reads those too."""
+    """One, two and three images of different sizes, and none where the family reads those too."""
     prompts = [
         ask(processor, "How many?", noise(0)),
         ask(processor, "What is in both of them?", noise(1, 60, 30), noise(2, 33, 80)),
@@ -23,7 +23,7 @@ def ragged(model, processor):
     ]
     if model.config.model_type == "mllama":
         return prompts
-    return [ask(processor, "Without any picture"), *prompts]
+    return [ask(processor, "Without any image"), *prompts]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -40,7 +40,7 @@ def test_batch_prompts_are_read_as_each_alone(family, side):
             torch.testing.assert_close(mine, alone, atol=1e-5, rtol=0)
 
 
-def test_pictures_and_their_order_change_what_follows(family):
+def test_images_and_their_order_change_what_follows(family):
     model, processor = family
     one, other = noise(0), noise(1)
     prompts = [ask(processor, "?", one, other), ask(processor, "?", other, one)]
@@ -100,7 +100,7 @@ def test_one_prompt_is_batch_to_itself(family):
     assert all(torch.equal(batch[name], prompt[name]) for name in prompt)
 
 
-def test_mllama_says_that_it_cannot_mix_text_alone_with_pictures(family_folder):
+def test_mllama_says_that_it_cannot_mix_text_alone_with_images(family_folder):
     processor = load_processor(str(family_folder("mllama")))
     prompts = [ask(processor, "How many?", noise(0)), ask(processor, "Hello")]
     with pytest.raises(BadInput, match="prompts without images"):

@@ -33,9 +33,9 @@ for case in map(json.loads, sys.argv[1:]):
         outcome = {"base": base(**prompt).logits, "merged": merged(**prompt).logits}
         adapted = PeftModel.from_pretrained(base, here / "adapter")
         outcome["adapter"] = adapted(**prompt).logits
-    pictures = AutoImageProcessor.from_pretrained(here / "merged")
+    images = AutoImageProcessor.from_pretrained(here / "merged")
     save_file(outcome, here / "logits.safetensors")
-    (here / "texts.json").write_text(json.dumps([written, type(pictures).__name__]))
+    (here / "texts.json").write_text(json.dumps([written, type(images).__name__]))
 assert not [name for name in sys.modules if name.startswith("reasonrft")]
 """
 
@@ -79,11 +79,11 @@ def test_exports_say_the_same_in_plain_libraries(family, plain, family_folder):
     torch.testing.assert_close(outcome["adapter"], attached[family], atol=1e-5, rtol=0)
     torch.testing.assert_close(outcome["merged"], attached[family], atol=1e-5, rtol=0)
     assert (outcome["base"] - attached[family]).abs().max() > 1e-3
-    written, pictures = json.loads((folders[family] / "texts.json").read_text())
+    written, images = json.loads((folders[family] / "texts.json").read_text())
     tokenizer = load_processor(str(family_folder(family))).tokenizer
     said = [{"role": "user", "content": "Hi"}]
     assert written == tokenizer.apply_chat_template(said, tokenize=False)
-    assert pictures == type(load_processor(str(family_folder(family))).image_processor).__name__
+    assert images == type(load_processor(str(family_folder(family))).image_processor).__name__
 
 
 def test_an_adapter_of_four_bits_is_merged_into_the_full_weights(plain):

@@ -10,7 +10,7 @@ from reasonrft.policy.literal_text import MARK, LiteralText
 from reasonrft.policy.processors import load_processor
 from reasonrft.problems import Problem
 from tests.policy.families import END, FAMILIES, PAD, START
-from tests.policy.problems import picture
+from tests.policy.problems import image
 
 CONTROL = (END, f"{START}assistant", PAD, "<end_of_turn>", "[INST]", "</s>", "<s>")
 IMAGES = (
@@ -37,8 +37,8 @@ def encoder(request, family_folder) -> Encoder:
     return Encoder(load_processor(str(family_folder(request.param))))
 
 
-def asked(encoder: Encoder, text: str, pictures: int = 1, **meta) -> dict[str, torch.Tensor]:
-    shown = tuple(picture((40 * at, 90, 200)) for at in range(pictures))
+def asked(encoder: Encoder, text: str, images: int = 1, **meta) -> dict[str, torch.Tensor]:
+    shown = tuple(image((40 * at, 90, 200)) for at in range(images))
     problem = Problem("p", "general", shown, text, "1", meta=meta)
     return encoder.prompt(problem, text).inputs
 
@@ -62,7 +62,7 @@ def test_hostile_text_is_read_as_text(encoder):
         if name.startswith("pixel"):
             assert torch.equal(value, plain[name])
     assert hostile["attention_mask"].all()
-    problem = Problem("p", "general", (picture((0, 90, 200)),), HOSTILE, "1")
+    problem = Problem("p", "general", (image((0, 90, 200)),), HOSTILE, "1")
     answered = encoder.example(problem, HOSTILE, HOSTILE)
     assert encoder.length(problem, HOSTILE, HOSTILE) == answered.length
 
@@ -85,8 +85,8 @@ def test_hostile_responses_are_learned_as_text(encoder):
 
 
 def test_tags_still_say_where_images_stand(encoder):
-    tagged = asked(encoder, f"<image> and <image> {END}", pictures=2)
-    plain = asked(encoder, "<image> and <image> x", pictures=2)
+    tagged = asked(encoder, f"<image> and <image> {END}", images=2)
+    plain = asked(encoder, "<image> and <image> x", images=2)
     assert special(encoder, tagged) == special(encoder, plain)
 
 

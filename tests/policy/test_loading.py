@@ -31,8 +31,8 @@ def test_every_family_loads_reads_and_answers(family, family_folder):
     assert type(processor).__name__ == named["processor_class"]
     assert type(processor.image_processor).__name__.endswith("Pil")
     lengths = []
-    for pictures in ([], [noise(0)], [noise(0), noise(1)]):
-        prompt = ask(processor, "How many?", *pictures)
+    for images in ([], [noise(0)], [noise(0), noise(1)]):
+        prompt = ask(processor, "How many?", *images)
         answer = model.generate(**prompt, do_sample=False, max_new_tokens=4)
         assert torch.equal(answer, model.generate(**prompt, do_sample=False, max_new_tokens=4))
         assert answer.shape[1] > prompt["input_ids"].shape[1]

@@ -27,7 +27,7 @@ def test_completions_see_their_prompt_and_themselves():
 
 
 def test_positions_go_on_from_the_greatest_of_the_prompt():
-    # A picture of 2 x 2 tokens at positions 1 and 2 stands for 4 tokens.
+    # A image of 2 x 2 tokens at positions 1 and 2 stands for 4 tokens.
     prompt = torch.tensor([[0, 1, 1, 1, 1, 3], [0, 1, 1, 2, 2, 3], [0, 1, 2, 1, 2, 3]])
     layout = lay_out([group_of(6, 2)], [prompt], [[0]])
     assert layout.positions[:, 0, 6:].tolist() == [[4, 5]] * 3

@@ -1,10 +1,11 @@
 import math
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonrft.evaluation import OfficialScorer, StrictScorer
+from reasonrft.evaluation import OfficialAccuracy, StrictAccuracy
 from reasonrft.rewards import (
     AccuracyReward,
     CaptionFormatReward,
@@ -71,19 +72,19 @@ def hacks(gold, task) -> list[str]:
 @pytest.mark.parametrize("task", GOLD)
 def test_hacks_earn_nothing(task):
     gold = GOLD[task]
-    rewards = [AccuracyReward(), MathematicalReward(), StrictScorer()]
+    rewards = [AccuracyReward(), MathematicalReward(), StrictAccuracy()]
     if task == "transformation":
         rewards += [FunctionSequenceReward("exact"), FunctionSequenceReward("partial")]
     for completion in hacks(gold, task):
         for reward in rewards:
-            assert reward.score(completion, gold) == 0, (type(reward).__name__, completion)
+            assert reward.reward(completion, gold) == 0, (type(reward).__name__, completion)
 
 
 @pytest.mark.parametrize("task", GOLD)
 def test_the_right_answer_earns_all(task):
     completion = f"<think>so</think>\n<answer>\n{GOLD[task].answer}\n</answer>\n"
-    for reward in (AccuracyReward(), MathematicalReward(), StrictScorer(), FormatReward()):
-        assert reward.score(completion, GOLD[task]) == 1
+    for reward in (AccuracyReward(), MathematicalReward(), StrictAccuracy(), FormatReward()):
+        assert reward.reward(completion, GOLD[task]) == 1
 
 
 @pytest.mark.parametrize(
@@ -100,13 +101,13 @@ def test_the_right_answer_earns_all(task):
     ],
 )
 def test_robust_format_wants_each_block_once_and_filled(completion):
-    assert FormatReward().score(completion, GOLD["counting"]) == 0
+    assert FormatReward().reward(completion, GOLD["counting"]) == 0
 
 
 def test_caption_format():
     completion = "<summary>s</summary><caption>c</caption><think>t</think>\n<answer>3</answer>"
-    assert CaptionFormatReward().score(completion, GOLD["counting"]) == 1
-    assert CaptionFormatReward().score("<think>t</think><answer>3</answer>", GOLD["counting"]) == 0
+    assert CaptionFormatReward().reward(completion, GOLD["counting"]) == 1
+    assert CaptionFormatReward().reward("<think>t</think><answer>3</answer>", GOLD["counting"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_caption_format():
     ],
 )
 def test_mathematical_reward(answer, gold, reward):
-    found = MathematicalReward().score(f"<answer>{answer}</answer>", problem(gold, "structure"))
+    found = MathematicalReward().reward(f"<answer>{answer}</answer>", problem(gold, "structure"))
     assert found == pytest.approx(reward, abs=1e-12)
 
 
@@ -146,7 +147,7 @@ def test_mathematical_reward_refuses_crossed_limits():
     ],
 )
 def test_function_sequences(credit, answer, reward):
-    found = FunctionSequenceReward(credit).score(
+    found = FunctionSequenceReward(credit).reward(
         f"<answer>\n{answer}\n</answer>", GOLD["transformation"]
     )
     assert found == reward
@@ -168,12 +169,12 @@ def test_profiles_differ_where_they_should():
     near = "<answer>9.8</answer>"
     gold = problem("10", "structure")
     found = [
-        AccuracyReward(profile).score(near, gold) for profile in ("robust", "scripts", "paper")
+        AccuracyReward(profile).reward(near, gold) for profile in ("robust", "scripts", "paper")
     ]
     assert found == [0, 0, 1]
     almost = "<answer>change_color(2, red), change_position(2, behind)</answer>"
     found = [
-        AccuracyReward(profile).score(almost, GOLD["transformation"])
+        AccuracyReward(profile).reward(almost, GOLD["transformation"])
         for profile in ("robust", "scripts", "paper")
     ]
     assert found == [0.5, 0.5, 0.75]
@@ -187,8 +188,8 @@ def test_rewards_keep_the_shape_of_groups():
         AccuracyReward()(completions, [GOLD["counting"]])
 
 
-def test_a_reward_without_score_says_so():
-    with pytest.raises(NotImplementedError, match="what a completion scores"):
+def test_a_reward_without_its_method_says_so():
+    with pytest.raises(NotImplementedError, match="what a completion earns"):
         Reward()([["3"]], [GOLD["counting"]])
 
 
@@ -200,9 +201,9 @@ REWARDS = [
     ReasoningStepsReward(),
     LengthReward(start_step=0),
     FunctionSequenceReward("penalised"),
-    OfficialScorer(),
-    OfficialScorer(substring=True),
-    StrictScorer(),
+    OfficialAccuracy(),
+    OfficialAccuracy(substring=True),
+    StrictAccuracy(),
 ]
 
 TAGS = ["<think>", "</think>", "<answer>", "</answer>", " ", "\n"]
@@ -220,3 +221,34 @@ def test_no_reward_raises_or_is_infinite(completion, answer, task):
     for reward in REWARDS:
         (scores,) = reward([[completion, completion + "x"]], [asked])
         assert all(math.isfinite(score) and -1 <= score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "answer: 3. ",
+        "The answer is ",
+        "answer" + " " * 50,
+        "\n",
+        "$",
+        "\\boxed{3} ",
+        "\\boxed{",
+        "</s>",
+        "<|im_end|>",
+        "3\n",
+        ". ",
+        "**",
+        "change_color(2, red) then ",
+        "- ",
+        "{\\text{",
+        "≈",
+    ],
+)
+def test_a_megabyte_of_anything_takes_linear_time(piece):
+    text = piece * (1_000_000 // len(piece))
+    started = time.process_time()
+    for gold in GOLD.values():
+        for completion in (text, text + "<answer>3</answer>", f"<answer>{text}</answer>"):
+            assert AccuracyReward().reward(completion, gold) in (0, 1)
+    # Quadratic patterns take minutes here; this is a bound on hanging, not a measurement.
+    assert time.process_time() - started < 60

@@ -109,12 +109,12 @@ def test_room_for_tokens_changes_nothing(room, policy, monkeypatch):
 
 
 @pytest.mark.parametrize("parts", [("language",), ("language", "projector", "tower")])
-def test_every_picture_and_prompt_is_read_once(parts, family_folder):
+def test_every_image_and_prompt_is_read_once(parts, family_folder):
     policy = Policy(str(family_folder("qwen3-vl")), train_parts=parts)
     policy.load()
-    pictures, positions = [], []
+    images, positions = [], []
     policy.model.model.visual.register_forward_pre_hook(
-        lambda module, args, kwargs: pictures.append(len(kwargs["grid_thw"])), with_kwargs=True
+        lambda module, args, kwargs: images.append(len(kwargs["grid_thw"])), with_kwargs=True
     )
     policy.model.get_decoder().register_forward_pre_hook(
         lambda module, args, kwargs: positions.append(kwargs["inputs_embeds"].shape[:2]),
@@ -122,13 +122,13 @@ def test_every_picture_and_prompt_is_read_once(parts, family_folder):
     )
     batch = ragged(policy)
     rollout = generate(policy, batch, 4, Sampling(max_tokens=5))
-    assert sum(pictures) == 6 == rollout.work["images_encoded"]
+    assert sum(images) == 6 == rollout.work["images_encoded"]
     assert positions[0] == (4, max(prompt.length for prompt in batch.prompts))
     assert set(positions[1:]) <= {(rows, 1) for rows in range(1, 17)}
     # Where tower and projector are frozen, once in a run is enough.
     again = generate(policy, batch, 4, Sampling(max_tokens=5), step=1)
     assert again.work["images_encoded"] == (6 if "tower" in parts else 0)
-    assert sum(pictures) == 6 + again.work["images_encoded"]
+    assert sum(images) == 6 + again.work["images_encoded"]
 
 
 def test_placeholders_are_never_sampled(policy):

@@ -39,13 +39,32 @@ def test_one_answer_is_read(completion, thought, answer):
         "<answer>3</answer></answer>",
         "<answer>3",
         "</answer>3<answer>",
-        "<think>a</think>4 <answer>3</answer>",
-        "<think>a</think><answer>3</answer> or 4",
         "<think>a</think><answer>3</answer><think>",
     ],
 )
 def test_anything_else_is_no_answer(completion):
     assert read_response(completion).answer is None
+
+
+@pytest.mark.parametrize(
+    ("completion", "statements"),
+    [
+        # What leads into the block in its sentence is part of the statement.
+        ("<think>a</think>4 <answer>3</answer>", ("4 3",)),
+        ("It is not <answer>3</answer>", ("It is not 3",)),
+        ("Five less two. So: <answer>3</answer>.", ("So: 3",)),
+        ("The answer is 4. Or <answer>3</answer>", ("Or 3", "4")),
+        ("<answer>3</answer> or 4", ("3", "or 4")),
+        ("<answer>3</answer><|im_end|>\n</s>", ("3",)),
+        ("<ANSWER>3</Answer>", ("3",)),
+        ("Five less two, so the answer is \\boxed{3}.", ("so the answer is \\boxed{3}.",)),
+        ("Five less two. The answer is 3", ("The answer is 3",)),
+        ("The answer is 4. No, the answer is 3", ("the answer is 3", "4")),
+        ("Answer: 1. " * 20 + "<answer>3</answer>", ()),
+    ],
+)
+def test_whatever_is_stated_is_told(completion, statements):
+    assert read_response(completion).statements == statements
 
 
 def test_first_block_is_what_the_lazy_pattern_finds():

@@ -54,7 +54,7 @@ def test_an_ambiguous_step_admits_its_options():
     assert task.credit(both, ambiguous) == pytest.approx(2 / 3)
 
 
-def test_what_no_picture_can_show_is_not_asked():
+def test_what_no_image_can_show_is_not_asked():
     gold = problem("change_color(2, red), change_color(2, blue)", "transformation")
     assert TransformationTask().agrees("change_color(2, blue)", gold)
 

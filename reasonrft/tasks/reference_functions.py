@@ -10,6 +10,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from reasonrft.symbolic import VERIFIER
 from reasonrft.tasks.tags import first_answer_block
@@ -154,11 +155,22 @@ def same_answer(completion: str, solution: str) -> bool:
     return bool(_untagged_agreement(completion, solution))
 
 
-def length_rewards(completions: Sequence[str], correct: Sequence[bool]) -> list[float]:
+def length_rewards(lengths: Sequence[int], correct: Sequence[bool]) -> list[float]:
     """Half for the shortest of a group to minus half for the longest; wrong ones gain nothing."""
-    lengths = [len(completion) for completion in completions]
     shortest, longest = min(lengths), max(lengths)
     if shortest == longest:
-        return [0.0] * len(completions)
+        return [0.0] * len(lengths)
     worth = [0.5 - (length - shortest) / (longest - shortest) for length in lengths]
     return [w if right else min(0.0, w) for w, right in zip(worth, correct, strict=True)]
+
+
+ReferenceName = Literal["accuracy", "math_accuracy", "trance", "trance_only_full", "trance_penalty"]
+
+REFERENCE_FUNCTIONS: dict[ReferenceName, Callable[[str, str], float]] = {
+    "accuracy": accuracy,
+    "math_accuracy": mathematical_accuracy,
+    "trance": function_accuracy,
+    "trance_only_full": exact_function_accuracy,
+    "trance_penalty": penalised_function_accuracy,
+}
+"""Its accuracy functions, under the names by which its scripts choose them."""

@@ -1,4 +1,4 @@
-"""`score`: judge anybody's completions with any reward, scorer or task."""
+"""The `score` command: anybody's completions, with any reward, measure or task."""
 
 import importlib
 import json
@@ -11,19 +11,21 @@ from typing import Any
 from tqdm import tqdm
 
 from reasonrft.errors import BadInput
-from reasonrft.evaluation import OfficialScorer, StrictScorer
+from reasonrft.evaluation import OfficialAccuracy, StrictAccuracy
 from reasonrft.files import Staging
 from reasonrft.problems import Problem
 from reasonrft.rewards import (
     AccuracyReward,
     CaptionFormatReward,
+    Completion,
     FormatReward,
     LengthReward,
     ReasoningStepsReward,
     ReferenceReward,
     Reward,
 )
-from reasonrft.tasks import Task
+from reasonrft.rewards.faults import describe_error
+from reasonrft.tasks import Task, find_builtin_task
 from reasonrft.tasks.tags import first_answer_block
 from reasonrft.trance_calls import read_calls
 
@@ -31,31 +33,30 @@ COMPLETION_KEYS = ("completion", "pred", "completions")
 SOLUTION_KEYS = ("solution", "answer")
 
 _NAMES: dict[str, tuple[type[Reward], dict[str, Any]]] = {
-    "robust": (AccuracyReward, {"profile": "robust"}),
+    "accuracy": (AccuracyReward, {}),
+    "strict": (StrictAccuracy, {}),
+    "official": (OfficialAccuracy, {}),
+    "format": (FormatReward, {}),
+    "caption_format": (CaptionFormatReward, {}),
+    "steps": (ReasoningStepsReward, {}),
+    "length": (LengthReward, {}),
     "scripts": (AccuracyReward, {"profile": "scripts"}),
     "paper": (AccuracyReward, {"profile": "paper"}),
-    "strict": (StrictScorer, {}),
-    "official": (OfficialScorer, {}),
-    "accuracy": (ReferenceReward, {"function": "accuracy"}),
-    "math_accuracy": (ReferenceReward, {"function": "math_accuracy"}),
-    "trance": (ReferenceReward, {"function": "trance"}),
-    "trance_only_full": (ReferenceReward, {"function": "trance_only_full"}),
-    "trance_penalty": (ReferenceReward, {"function": "trance_penalty"}),
-    "format": (FormatReward, {"profile": "scripts"}),
-    "caption_format": (CaptionFormatReward, {"profile": "scripts"}),
-    "reason": (ReasoningStepsReward, {}),
-    "len": (LengthReward, {"profile": "scripts"}),
-    "eval_clevr": (OfficialScorer, {"task": "counting"}),
-    "eval_geomath": (OfficialScorer, {"task": "structure"}),
-    "eval_geomath_enhance": (OfficialScorer, {"task": "structure", "substring": True}),
-    "eval_trance": (OfficialScorer, {"task": "transformation"}),
+    "reference.accuracy": (ReferenceReward, {"function": "accuracy"}),
+    "reference.math_accuracy": (ReferenceReward, {"function": "math_accuracy"}),
+    "reference.trance": (ReferenceReward, {"function": "trance"}),
+    "reference.trance_only_full": (ReferenceReward, {"function": "trance_only_full"}),
+    "reference.trance_penalty": (ReferenceReward, {"function": "trance_penalty"}),
+    "reference.format": (FormatReward, {"profile": "scripts"}),
+    "reference.caption_format": (CaptionFormatReward, {"profile": "scripts"}),
+    "reference.reason": (ReasoningStepsReward, {}),
+    "reference.len": (LengthReward, {"profile": "scripts"}),
+    "reference.eval_clevr": (OfficialAccuracy, {"task": "counting"}),
+    "reference.eval_geomath": (OfficialAccuracy, {"task": "structure"}),
+    "reference.eval_geomath_enhance": (OfficialAccuracy, {"task": "structure", "substring": True}),
+    "reference.eval_trance": (OfficialAccuracy, {"task": "transformation"}),
 }
-
-
-def reward_named(name: str) -> Reward:
-    """The reward or scorer that a short name stands for."""
-    reward, arguments = _NAMES[name]
-    return reward(**arguments)
+"""Short names are ours; the reference's functions have their own after `reference.`."""
 
 
 def class_for(name: str) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def class_for(name: str) -> dict[str, Any]:
         return {"class_path": _class_path(AccuracyReward), "init_args": arguments}
     if found is None and name not in {cls.__name__ for cls in _subclasses(Reward)}:
         raise BadInput(
-            f"nothing named {name!r} scores: use {', '.join(_NAMES)}, "
+            f"no reward is called {name!r}: use {', '.join(_NAMES)}, "
             "or the class_path of a Reward or Task"
         )
     return {"class_path": name, "init_args": {}}
@@ -122,29 +123,28 @@ def _parse(text: str, where: str) -> Any:
 def score_file(
     file: Path, reward: Reward, task: str | None = None, output: Path | None = None
 ) -> tuple[int, float]:
-    """Score every row of a file in order; returns how many there are and their mean."""
+    """Rewards of every row of a file in order; returns how many rows there are and their mean."""
     rows = read_rows(file)
     cases = [
         _case(row, f"{file}: row {number}", task, reward.reads_answer)
         for number, row in enumerate(rows, 1)
     ]
-    lines, scores = [], []
+    lines, rewards = [], []
     progress = tqdm(zip(rows, cases, strict=True), total=len(rows), unit="row", disable=None)
     for number, (row, case) in enumerate(progress, 1):
-        found = _score(reward, case, f"{file}: row {number}")
-        scores.extend(found)
-        score = found if "completions" in row else found[0]
-        lines.append(json.dumps({**row, "score": score}) + "\n")
-    text = "".join(lines)
+        given = _rewards(reward, case, f"{file}: row {number}")
+        rewards.extend(given)
+        lines.append(json.dumps({**row, "score": given if "completions" in row else given[0]}))
+    text = "".join(line + "\n" for line in lines)
     if output:
         with Staging() as staging:
             staging.write(output, text.encode())
     else:
         print(text, end="")
-    return len(rows), statistics.fmean(scores)
+    return len(rows), statistics.fmean(rewards)
 
 
-_Case = tuple[list[str], Problem, int]
+_Case = tuple[list[Completion], Problem, int]
 
 
 def _case(row: Mapping[str, Any], where: str, task: str | None, needs_answer: bool) -> _Case:
@@ -161,7 +161,37 @@ def _case(row: Mapping[str, Any], where: str, task: str | None, needs_answer: bo
     solution = row[key] if key else ""
     if not isinstance(solution, str | int | float) or isinstance(solution, bool):
         raise BadInput(f"{where}: {key} is neither text nor a number")
-    return completions, _problem(row, str(solution), task), int(row.get("current_step", 0))
+    problem = _problem(row, str(solution), _task(row, task, where))
+    return _completions(row, completions, where), problem, _step(row, where)
+
+
+def _completions(row: Mapping[str, Any], texts: list[str], where: str) -> list[Completion]:
+    """Texts with their numbers of tokens, where the row has them."""
+    tokens = row.get("tokens")
+    counts = tokens if isinstance(tokens, list) else [tokens] * len(texts)
+    if len(counts) != len(texts) or not all(_is_count(count) for count in counts if count):
+        raise BadInput(f"{where}: tokens is not a number of tokens for each completion")
+    return [Completion(*pair) for pair in zip(texts, counts, strict=True)]
+
+
+def _step(row: Mapping[str, Any], where: str) -> int:
+    if not _is_count(step := row.get("current_step", 0)):
+        raise BadInput(f"{where}: current_step must be a whole number from 0, not {step!r}")
+    return step
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _task(row: Mapping[str, Any], asked: str | None, where: str) -> str | None:
+    """The task that was asked for, or the row's: a built-in one, for data never names code."""
+    if asked or not row.get("task"):
+        return asked
+    try:
+        return find_builtin_task(str(row["task"])).name
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}, or name your own class with --task") from error
 
 
 def _first_key(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
@@ -182,7 +212,7 @@ def _problem(row: Mapping[str, Any], solution: str, task: str | None) -> Problem
     options = row.get("options") or row.get("position_options") or ()
     return Problem(
         id=str(row.get("id", "")),
-        task=task or row.get("task") or ("transformation" if read_calls(answer) else "general"),
+        task=task or ("transformation" if read_calls(answer) else "general"),
         images=(),
         question=str(row.get("problem") or row.get("question") or ""),
         answer=answer,
@@ -191,10 +221,14 @@ def _problem(row: Mapping[str, Any], solution: str, task: str | None) -> Problem
     )
 
 
-def _score(reward: Reward, case: _Case, where: str) -> list[float]:
+def _rewards(reward: Reward, case: _Case, where: str) -> list[float]:
     completions, problem, step = case
-    (scores,) = reward([completions], [problem], step)
-    for score in scores:
-        if not isinstance(score, int | float) or not math.isfinite(score):
-            raise BadInput(f"{where}: {type(reward).__name__} returned {score!r}, not a number")
-    return [float(score) for score in scores]
+    try:
+        (rewards,) = reward([completions], [problem], step)
+    except Exception as error:  # anybody's code
+        name = type(reward).__name__
+        raise BadInput(f"{where}: {name} failed: {describe_error(error)}") from error
+    for value in rewards:
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise BadInput(f"{where}: {type(reward).__name__} returned {value!r}, not a number")
+    return [float(value) for value in rewards]

@@ -1,5 +1,6 @@
 """The reference profiles against scores that the reference's own functions gave."""
 
+import importlib
 import json
 import math
 import re
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonrft.evaluation import OfficialScorer
+from reasonrft.reward_command import class_for
 from reasonrft.rewards import LengthReward
-from reasonrft.rewards import reference as ref
 from reasonrft.rewards.base import Reward
-from reasonrft.scoring import reward_named
+from reasonrft.tasks import reference_functions as ref
+from reasonrft.tasks.official_rules import official_calls_text
 from reasonrft.tasks.tags import first_answer_block
 from reasonrft.trance_calls import Call
 from tests.conftest import problem
@@ -31,9 +32,16 @@ def score(reward: Reward, completion: str, solution: str) -> float:
     return reward([[completion]], [asked])[0][0]
 
 
+def reference_reward(name: str) -> Reward:
+    """What `score --with reference.NAME` runs."""
+    chosen = class_for(f"reference.{name}")
+    module, _, attribute = chosen["class_path"].rpartition(".")
+    return getattr(importlib.import_module(module), attribute)(**chosen["init_args"])
+
+
 def test_golden_rows(real):
     rows = json.loads((real / "reward_golden" / "golden.json").read_text())["rows"]
-    rewards = {name: reward_named(name) for name in {row["fn"] for row in rows}}
+    rewards = {name: reference_reward(name) for name in {row["fn"] for row in rows}}
     wrong = []
     for row in rows:
         key = (row["fn"], row["completion"], row.get("solution", ""))
@@ -91,7 +99,7 @@ def test_linear_searches_find_what_the_lazy_patterns_find(text):
     block = re.search(r"<answer>(.*?)</answer>", text, re.DOTALL)
     assert first_answer_block(text) == (block[1].strip() if block else None)
     line = re.search(r"<answer>(.*?)</answer>", text)
-    assert OfficialScorer()._calls_text(text) == (line[1].strip() if line else text)
+    assert official_calls_text(text) == (line[1].strip() if line else text)
     calls = re.findall(r"(\w+)\((\w+),\s*'?(\w+)'?\)", text)
     assert [tuple(call) for call in ref.find_calls(text)] == calls
     for function, names in [

@@ -4,8 +4,8 @@ from typing import Literal
 
 from reasonrft.problems import Problem
 from reasonrft.rewards.base import Reward
-from reasonrft.rewards.reference import staged_credit
 from reasonrft.tasks import TransformationTask
+from reasonrft.tasks.reference_functions import staged_credit
 from reasonrft.tasks.tags import read_response
 
 _WORTH = {"exact": (0.0, 0.0), "partial": (0.5, 0.25), "penalised": (-0.25, -0.5)}
@@ -26,9 +26,10 @@ class FunctionSequenceReward(Reward):
         self.near, self.function_only = _WORTH[credit]
         self.task = TransformationTask()
 
-    def score(self, completion: str, problem: Problem) -> float:
-        sequences = self.task.sequences(read_response(completion).answer or "", problem)
-        if sequences is None:
+    def reward(self, completion: str, problem: Problem) -> float:
+        response = read_response(completion)
+        sequences = self.task.sequences(response.answer or "", problem)
+        if sequences is None or response.claims:
             return 0.0
         given, gold = sequences
         return staged_credit(given, gold, self.near, self.function_only) / max(
