@@ -63,7 +63,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     # Named by README, which shows no code.
     code = "from reasonrft.rewards import FormatReward\n\n\nclass Brevity(FormatReward): ...\n"
     (tmp_path / "my_rewards.py").write_text(code)
-    scored = [{"completion": "<answer>3</answer>", "solution": "3"}] * 2
+    scored = [{"completion": "<answer>3</answer>", "solution": "3", "tokens": 7}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):
         (tmp_path / f"{name}.jsonl").write_text(lines)
