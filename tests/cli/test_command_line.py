@@ -24,7 +24,7 @@ def test_data_and_score_work_without_torch(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"completion": "3", "solution": "3"}')
     code = (
         "import sys; from reasonrft.cli import main; "
-        "main(['score', 'rows.jsonl', '--with', 'robust']); import reasonrft.data; "
+        "main(['score', 'rows.jsonl', '--with', 'accuracy']); import reasonrft.data; "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run(
