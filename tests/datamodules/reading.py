@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from reasonrft.datamodules import CountingDataModule, ProblemSource
 from reasonrft.policy import Encoder
 from reasonrft.problems import Problem
-from tests.policy.problems import picture
+from tests.policy.problems import image
 
 
 def made_up(number: int, **changes: Any) -> Problem:
@@ -17,7 +17,7 @@ def made_up(number: int, **changes: Any) -> Problem:
     fields: dict[str, Any] = {
         "id": f"p{number}",
         "task": "counting",
-        "images": (picture((20 * number % 256, 90, 30)),),
+        "images": (image((20 * number % 256, 90, 30)),),
         "question": "How many?",
         "answer": str(number),
         "cot": "one " * number + ".",

@@ -14,7 +14,7 @@ from reasonrft.policy import Policy
 from reasonrft.tasks import CountingTask, find_task
 from reasonrft.tasks.tags import write_response
 from tests.datamodules.reading import MadeUp, Reader, made_up, quiet, read
-from tests.policy.problems import picture
+from tests.policy.problems import image
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -172,7 +172,7 @@ def faults(data, problems) -> str:
 
 
 def test_bad_problems_are_named_before_anything_is_trained():
-    two = made_up(2, images=(picture((1, 2, 3)),) * 2)
+    two = made_up(2, images=(image((1, 2, 3)),) * 2)
     assert faults(CountingDataModule, [made_up(1), two]) == (
         "split train, problem 'p2': it has 2 images, and counting takes 1 image"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from reasonrft.cli.main import main
+from reasonrft.cli.command_line import main
 
 from reasonrft.errors import BadInput
 from reasonrft.modules import GRPOModule, SFTModule
