@@ -23,7 +23,7 @@ from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
 from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule
-from reasonrft.modules.micro_batches import MicroBatch, split
+from reasonrft.modules.micro_batches import MicroBatch, groups_of, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
 from reasonrft.modules.schedules import Warmup
 from reasonrft.modules.step_metrics import StepMetrics, make_record
@@ -60,7 +60,7 @@ class GRPOModule(ReasoningModule):
         total = weighted_sum(rewards, self.rewards)  # (P, G)
         advantages = over_all_ranks(self.advantages, total)  # (P, G)
         micro_batches = self.split(rollout, advantages, self.token_weights(rollout))
-        self.check_policy(micro_batches)
+        self.check_policy(rollout)
         if self.reference is not None:
             self.add_reference_log_probs(self.reference, micro_batches)
         for _ in range(self.updates):
@@ -133,15 +133,14 @@ class GRPOModule(ReasoningModule):
         missing = max(all_gather(len(micro_batches))) - len(micro_batches)
         return micro_batches + make(rollout, zeros, zeros, [shortest]) * missing
 
-    def check_policy(self, micro_batches: list[MicroBatch]) -> None:
+    def check_policy(self, rollout: Rollout) -> None:
         """Before the first update: scored as sampled, and not blind to its images."""
-        if not micro_batches:
-            return
+        groups = groups_of(rollout)
         if not self._prefix_checked:
             self._prefix_checked = True
             exact = (self.policy.model.dtype, self.trainer.precision) == (torch.float32, "32-true")
-            check_shared_prefix(self.policy, micro_batches[0].groups, exact)
-        self.check_images([group for one in micro_batches for group in one.groups])
+            check_shared_prefix(self.policy, groups, exact)
+        self.check_images(groups)
 
     def add_reference_log_probs(
         self, reference: ReferencePolicy, micro_batches: list[MicroBatch]

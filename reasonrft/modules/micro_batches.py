@@ -57,11 +57,7 @@ def split(
     corrects_sampler: bool = False,
 ) -> list[MicroBatch]:
     """The chosen groups in micro-batches of at most `budget` tokens, padding included."""
-    groups = [
-        Group(prompt, [completion.ids for completion in completions])
-        for prompt, completions in zip(rollout.batch.prompts, rollout.completions, strict=True)
-    ]
-    micro_batches = []
+    groups, micro_batches = groups_of(rollout), []
     for numbers in group_by_length([groups[item].length for item in chosen], budget):
         items = [chosen[number] for number in numbers]
         completions = [completion for item in items for completion in rollout.completions[item]]
@@ -77,6 +73,14 @@ def split(
             )
         )
     return micro_batches
+
+
+def groups_of(rollout: Rollout) -> list[Group]:
+    """Each prompt with its completions, as the scorer takes them."""
+    return [
+        Group(prompt, [completion.ids for completion in completions])
+        for prompt, completions in zip(rollout.batch.prompts, rollout.completions, strict=True)
+    ]
 
 
 def group_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -10,7 +10,7 @@ from reasonrft.rewards import Reward
 class Hanging(Reward):
     """Leaves a file when it is asked, and sleeps for an hour."""
 
-    def score(self, completion: str, problem: Problem) -> float:
+    def reward(self, completion: str, problem: Problem) -> float:
         Path("asked").touch()
         time.sleep(3600)
         return 0.0

@@ -95,7 +95,7 @@ def test_two_ranks_fine_tune_as_one(name, ranks, folder):
 @pytest.mark.parametrize("name", STOPPED)
 def test_what_stops_one_rank_stops_both_and_both_say_why(name, ranks):
     said = {
-        "raising": "ValueError('no such unit')",
+        "raising": "ValueError: no such unit",
         "overflowing": f"step 0: the loss is nan on problems {min(share(0, rank=1))};",
     }[name]
     first, second = ranks(name)
