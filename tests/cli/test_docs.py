@@ -61,8 +61,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     (tmp_path / "meta.json").write_text(json.dumps(told))
     shutil.copytree(ASSETS / "tiny", tmp_path / "outputs/sft/counting/policy")
     # Named by README, which shows no code.
-    code = "from reasonrft.rewards import FormatReward\n\n\nclass Brevity(FormatReward): ...\n"
-    (tmp_path / "my_rewards.py").write_text(code)
+    code = "from reasonrft.rewards import FormatReward\n\n\nclass Brief(FormatReward): ...\n"
+    (tmp_path / "my_reward.py").write_text(code)
     scored = [{"completion": "<answer>3</answer>", "solution": "3", "tokens": 7}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):
