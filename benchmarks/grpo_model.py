@@ -18,10 +18,10 @@ _IDS = {
 
 
 def make_processor(least: int, most: int) -> Any:
-    """Pictures are resized to multiples of 16 pixels, and to so many pixels in all."""
+    """Images are resized to multiples of 16 pixels, and to so many pixels in all."""
     tokenizer = make_tokenizer()
     tokenizer.add_tokens([VIDEO], special_tokens=True)
-    pictures = Qwen2VLImageProcessorPil(
+    image_processor = Qwen2VLImageProcessorPil(
         patch_size=PATCH,
         temporal_patch_size=2,
         merge_size=MERGE,
@@ -30,7 +30,7 @@ def make_processor(least: int, most: int) -> Any:
         image_std=[0.5, 0.5, 0.5],
     )
     family: Any = image_only(Qwen3VLProcessor)
-    return family(image_processor=pictures, tokenizer=tokenizer, chat_template=TEMPLATE)
+    return family(image_processor=image_processor, tokenizer=tokenizer, chat_template=TEMPLATE)
 
 
 def make_config(

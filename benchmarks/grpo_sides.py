@@ -73,8 +73,8 @@ class Step:
     prompt_tokens: int
     """Of P prompts, each counted once, without padding."""
     completion_tokens: int
-    pictures: int
-    """Pictures that the tower encoded."""
+    images: int
+    """Images that the tower encoded."""
     positions: int
     """Positions that the language model computed, those of padding too."""
 
@@ -85,7 +85,7 @@ class Turns:
     def __init__(self, line: Connection, steps: int) -> None:
         self.line, self.left = line, steps
         self.phases: dict[str, float] = defaultdict(float)
-        self.pictures = self.positions = 0
+        self.images = self.positions = 0
         self.started = 0.0
 
     def begin(self) -> None:
@@ -93,14 +93,14 @@ class Turns:
         self.line.send("ready")
         self.line.recv()
         self.phases.clear()
-        self.pictures = self.positions = 0
+        self.images = self.positions = 0
         self.started = time.perf_counter()
 
     def end(self, problems: list[str], prompt_tokens: int, completion_tokens: int) -> None:
         """Tell what the step took; the next begins in the next turn."""
         seconds = time.perf_counter() - self.started
         phases = {name: self.phases[name] for name in PHASES}
-        told = (problems, prompt_tokens, completion_tokens, self.pictures, self.positions)
+        told = (problems, prompt_tokens, completion_tokens, self.images, self.positions)
         self.line.send(Step(seconds, phases, *told))
         self.left -= 1
         if self.left:
@@ -126,7 +126,7 @@ class Turns:
         model.get_decoder().register_forward_pre_hook(self._read, with_kwargs=True)
 
     def _see(self, tower: nn.Module, args: Any, options: dict[str, Any]) -> None:
-        self.pictures += len(options["grid_thw"])
+        self.images += len(options["grid_thw"])
 
     def _read(self, decoder: nn.Module, args: Any, options: dict[str, Any]) -> None:
         self.positions += options["inputs_embeds"][..., 0].numel()
@@ -255,7 +255,7 @@ def train_theirs(job: Job, turns: Turns) -> None:
     processor = load_processor(job.folder)
     processor.tokenizer.padding_side = "left"
     callback = TheirTurns(turns, job.group_size)
-    # Completions neither hold pictures nor end by themselves.
+    # Completions neither hold images nor end by themselves.
     never = {*placeholder_ids(model, processor), *stop_ids(job.folder, processor)}
     trained = [value for value in model.parameters() if value.requires_grad]
     trainer = trl.GRPOTrainer(

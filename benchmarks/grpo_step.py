@@ -9,11 +9,11 @@ has a process of its own, so that its memory can be told, and they take steps by
 first; the first step of each is not counted. No completion ends by itself: all are equally long,
 and rows that finish early, which only we drop, play no part. Neither side computes activations
 twice. On a CPU, TRL scores all positions in its head, and not only those of completions.
-"Other" is reading data, preparing pictures (of TRL's, twice for every completion) and logging.
+"Other" is reading data, preparing images (of TRL's, twice for every completion) and logging.
 
 The floor: prompts and completions pass the language model once in the rollout, once in the
 reference, and once forward and backward (which counts three times) in the update, each prompt
-once, each token seeing only what it must; pictures pass the tower once if it is frozen. That is
+once, each token seeing only what it must; images pass the tower once if it is frozen. That is
 divided by the rate at which this machine multiplies large matrices.
 
 P prompts in a step, G completions of each, L tokens of a prompt, T of a completion.
@@ -50,13 +50,13 @@ LOOK = 0.02
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a step and of its model; pictures have a token for 16x16 pixels."""
+    """The size of a step and of its model; images have a token for 16x16 pixels."""
 
     task: str
     prompts: int
     completion_tokens: int
     pixels: tuple[int, int]
-    """The fewest and the most of a picture."""
+    """The fewest and the most of a image."""
     hidden: int
     layers: int
     depth: int
@@ -124,14 +124,14 @@ def measure(name: str, steps: int, dtype: str, threads: int, train_tower: bool) 
         "train_tower": train_tower,
         "steps": steps,
         "group_size": shape.group_size,
-        "pictures": shape.prompts * mean(len(problem.images) for problem in problems),
+        "images": shape.prompts * mean(len(problem.images) for problem in problems),
         "prompt_tokens": mean(step.prompt_tokens for step in sides[0].counted),
         "tokens": sides[0].counted[0].completion_tokens,
         "ratio": median(ratios(sides)),
         "ratio_range": [min(ratios(sides)), max(ratios(sides))],
         "ours_seconds": ours["seconds"],
         "trl_seconds": theirs["seconds"],
-        "images_encoded": {"ours": ours["pictures encoded"], "trl": theirs["pictures encoded"]},
+        "images_encoded": {"ours": ours["images encoded"], "trl": theirs["images encoded"]},
         "ours": ours,
         "trl": theirs,
         "floor_operations": operations,
@@ -227,7 +227,7 @@ def figures(side: Side, least: float) -> Figures:
         "most seconds": max(step.seconds for step in steps),
         **{name: median(step.phases[name] for step in steps) for name in PHASES},
         "other": median(step.seconds - sum(step.phases.values()) for step in steps),
-        "pictures encoded": median(step.pictures for step in steps),
+        "images encoded": median(step.images for step in steps),
         "positions in the language model": median(step.positions for step in steps),
         "positions a second": median(step.positions / step.seconds for step in steps),
         "completion tokens a second": steps[0].completion_tokens / seconds,
@@ -273,7 +273,7 @@ def row_operations(model: Any, length: int, shape: Shape) -> float:
 
 
 def look_operations(model: Any, prompt: Prompt) -> float:
-    """A prompt's pictures through the tower, whose mergers see each group of patches once."""
+    """A prompt's images through the tower, whose mergers see each group of patches once."""
     tower, config = model.get_encoder("image"), model.config.vision_config
     each = _weights(tower.patch_embed) + _weights(tower.blocks)
     group = _weights(tower.merger) + _weights(tower.deepstack_merger_list)
@@ -292,8 +292,8 @@ def _weights(module: torch.nn.Module) -> int:
 def print_table(told: dict[str, Any]) -> None:
     """Markdown."""
     print(
-        f"{told['shape']}: {told['prompt_tokens']:,.0f} prompt tokens, {told['pictures']:g} "
-        f"pictures and {told['tokens']:,} completion tokens a step, G = {told['group_size']}, "
+        f"{told['shape']}: {told['prompt_tokens']:,.0f} prompt tokens, {told['images']:g} "
+        f"images and {told['tokens']:,} completion tokens a step, G = {told['group_size']}, "
         f"{told['dtype']}, {told['threads']} threads, {told['steps']} steps, tower "
         f"{'trained' if told['train_tower'] else 'frozen'}\n"
     )

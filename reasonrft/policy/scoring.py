@@ -15,7 +15,7 @@ A group is one span of a row, and groups may share a row:
     a0..a1    xxxxxxxx \\\\                         the whole prompt, and their own past
     b0..b2    xxxxxxxx       \\\\\\                 but not each other
 
-`Layout.mask` is this picture as a mask. `SharedPrefixAttention` computes the same without a mask
+`Layout.mask` is this diagram as a mask. `SharedPrefixAttention` computes the same without a mask
 over the row, which would hide most of what it lets be computed: one attention over prompts, one
 over completions, each with its prompt's keys before its own.
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from reasonrft.cli.command_line import main
 
+from reasonrft.cli.command_line import main
 from reasonrft.errors import BadInput
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.modules.policy_checks import check_images_matter
