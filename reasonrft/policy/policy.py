@@ -123,6 +123,8 @@ class Policy(nn.Module):
             self.quantize,
         )
         self._attention_registered = register_attention(self.model)
+        # cuDNN plans its attention anew for every shape, and shapes are new in every step.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         if self.adapter is None:
             freeze(self.model, self.train_parts)
         else:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from reasonrft.errors import BadInput
+from reasonrft.policy import Policy
 from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.processors import load_processor
@@ -196,3 +197,9 @@ def test_weights_take_the_type_that_was_asked_for(family_folder):
     folder = str(family_folder("qwen3-vl"))
     assert load_model(folder).dtype == torch.float32
     assert load_model(folder, "bfloat16").dtype == torch.bfloat16
+
+
+def test_attention_on_cuda_needs_no_plan_for_each_shape(family_folder):
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    Policy(str(family_folder("qwen3-vl"))).load()
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
