@@ -60,9 +60,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     told = [row | {"image": f"own/{row['image']}", "cot": "I count them."} for row in rows]
     (tmp_path / "meta.json").write_text(json.dumps(told))
     shutil.copytree(ASSETS / "tiny", tmp_path / "outputs/sft/counting/policy")
-    # Named by README, which shows no code.
-    code = "from reasonrft.rewards import FormatReward\n\n\nclass Brief(FormatReward): ...\n"
-    (tmp_path / "my_reward.py").write_text(code)
+    # README names the reward that this page shows.
+    write_files((ROOT / "docs/rewards.md").read_text(), tmp_path)
     scored = [{"completion": "<answer>3</answer>", "solution": "3", "tokens": 7}] * 2
     lines = "".join(json.dumps(row) + "\n" for row in scored)
     for name in ("rows", "moves", "predictions"):
