@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
@@ -20,8 +19,6 @@ from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
-DEFAULT_ENGINE = lazy_instance(LocalEngine)
-
 
 class ReasoningModule(EvaluatedModule):
     """Trains a policy; what it learns from, and how, a subclass says in `training_step`."""
@@ -31,7 +28,7 @@ class ReasoningModule(EvaluatedModule):
         policy: Policy,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
-        engine: RolloutEngine = DEFAULT_ENGINE,
+        engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
@@ -43,7 +40,7 @@ class ReasoningModule(EvaluatedModule):
             policy: The model to train or to test.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
-            engine: The rollout engine that answers in evaluation.
+            engine: The rollout engine that answers in evaluation; the local one if not given.
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.
@@ -53,7 +50,7 @@ class ReasoningModule(EvaluatedModule):
         """
         super().__init__(answer_tokens, results, blind, swap)
         self.policy, self.optimizer, self.scheduler = policy, optimizer, scheduler
-        self.engine, self.seed = engine, seed
+        self.engine, self.seed = engine or LocalEngine(), seed
         # Frozen weights are not in checkpoints; on_load_checkpoint makes sure of the others.
         self.strict_loading = False
         self._images_checked = False

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, check_at_least
 from reasonrft.evaluation.accuracy_metric import AccuracyMetric
 from reasonrft.evaluation.answers import AnswerFile, Answers, Line, prompt_key, write_lines
 from reasonrft.evaluation.identity import policy_name
@@ -66,6 +66,7 @@ class EvaluatedModule(LightningModule):
             swap: Let `test` also ask every question with another problem's images.
         """
         super().__init__()
+        check_at_least(1, answer_tokens=answer_tokens)
         self.answer_tokens = answer_tokens
         self.results = results
         self.blind, self.swap = blind, swap

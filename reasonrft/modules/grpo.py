@@ -22,7 +22,7 @@ from torch import Tensor
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
-from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule
+from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import MicroBatch, groups_of, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
 from reasonrft.modules.schedules import Warmup
@@ -66,7 +66,7 @@ class GRPOModule(ReasoningModule):
         for _ in range(self.updates):
             losses = []
             for micro_batch in micro_batches:
-                scores = score(self.policy, micro_batch.groups, self.temperature)  # (N,)
+                scores = score(self.policy, micro_batch.groups, self.temperature)  # log-probs (N,)
                 loss = self.loss(micro_batch.inputs(scores.log_probs), self.beta)
                 # Ranks average their gradients, and token weights are those of a sum.
                 self.manual_backward(loss.total * self.trainer.world_size)
@@ -224,7 +224,7 @@ class GRPOModule(ReasoningModule):
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
         scheduler: LRSchedulerCallable | None = None,
-        engine: RolloutEngine = DEFAULT_ENGINE,
+        engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
@@ -250,7 +250,8 @@ class GRPOModule(ReasoningModule):
             max_grad_norm: Gradients are scaled down to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
-            engine: The rollout engine, which samples completions and answers evaluation.
+            engine: The rollout engine, which samples completions and answers evaluation; the local
+                one if not given.
             answer_tokens: Most tokens of an answer in evaluation.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reasonrft.errors import BadInput, check_at_least
-from reasonrft.modules.base import DEFAULT_ENGINE, ReasoningModule
+from reasonrft.modules.base import ReasoningModule
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group, score
@@ -60,7 +60,7 @@ class SFTModule(ReasoningModule):
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
         row_tokens: int | None = None,
-        engine: RolloutEngine = DEFAULT_ENGINE,
+        engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
         seed: int = 0,
@@ -73,7 +73,7 @@ class SFTModule(ReasoningModule):
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
             row_tokens: Pack examples into rows of so many tokens; each in a row if not given.
-            engine: The rollout engine that answers in evaluation.
+            engine: The rollout engine that answers in evaluation; the local one if not given.
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
                 default_root_dir, named after the policy and a hash of its weights.

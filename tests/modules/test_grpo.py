@@ -276,3 +276,23 @@ def test_micro_batches_are_padded_within_their_budget():
     # Padded to the longest: 2 x 9, then 2 x 5, then 1 x 3.
     assert group_by_length([5, 9, 3, 8, 4], budget=18) == [[1, 3], [0, 4, 2]]
     assert group_by_length([5, 9, 3, 8, 4], budget=1) == [[1], [3], [0], [4], [2]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beta": -1.0},
+        {"beta": float("nan")},
+        {"updates": -1},
+        {"group_size": 0},
+        {"micro_batch_tokens": 0},
+        {"resample": -1},
+        {"max_grad_norm": -1.0},
+        {"max_grad_norm": 0.0},
+        {"answer_tokens": 0},
+    ],
+)
+def test_options_out_of_range_are_refused(options, folder):
+    (name,) = options
+    with pytest.raises(BadInput, match=f"{name} must be"):
+        module(folder, **options)
