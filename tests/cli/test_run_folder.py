@@ -37,7 +37,7 @@ def test_a_second_run_into_a_folder_is_refused(tmp_path, monkeypatch, capsys):
         told = stopped(capsys, "fit --config grpo.yaml", **SMALL_GRPO)
     assert told.startswith("another run is training into outputs/grpo/counting: wait for its end")
     with locked(Path("outputs/grpo/counting")):
-        pass  # it was let go
+        pass  # the refused run left no lock behind
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
