@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
+from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 
@@ -68,6 +70,8 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
+        if self.device_mesh is not None:  # the strategy's, if it spreads weights over ranks
+            shard(self.policy, self.device_mesh)
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
@@ -94,11 +98,21 @@ class ReasoningModule(EvaluatedModule):
         gap = check_images_matter(self.policy, groups)
         if gap is not None:
             self._images_checked = True
-            self.log("train/image_gap", gap, batch_size=len(groups))
+            self.log("train/image_gap", gap, batch_size=max(1, len(groups)))
+
+    def fill_gradients(self) -> list[nn.Parameter]:
+        """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
+        trained = [value for value in self.policy.parameters() if value.requires_grad]
+        for value in trained:
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+        return trained
+
+    def answering(self) -> AbstractContextManager[None]:
+        return self.engine.ready(self.policy, self.global_step)
 
     def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
         greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
-        self.engine.sync(self.policy, self.global_step)
         rollout = self.engine.generate(batch, 1, greedy)
         return Answers(
             [texts[0] for texts in rollout.texts],
