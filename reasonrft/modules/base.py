@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
@@ -17,6 +18,7 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
+from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 
@@ -68,6 +70,8 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
+        if self.device_mesh is not None and not isinstance(self.policy, FSDPModule):
+            shard(self.policy, self.device_mesh)
         self.policy.train()
 
     def configure_optimizers(self) -> Any:

@@ -1,0 +1,131 @@
+"""Training states whose tensors are spread over ranks: gathered to be saved, taken apart to go on.
+
+FSDP2 gives each rank some rows of every tensor, one rank after the other. A rank may have fewer
+rows than others, or none; with hybrid sharding several ranks have the same ones.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor, Shard
+
+from reasonrft.errors import BadInput
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A tensor that was saved by several ranks, each its rows: what one rank needs is read."""
+
+    shape: torch.Size
+    pieces: Sequence[tuple[int, Tensor]]
+    """The first row of each, and its rows; in order."""
+
+    def __getitem__(self, wanted: slice) -> Tensor:
+        """Some rows."""
+        parts = [
+            rows[max(wanted.start - first, 0) : max(wanted.stop - first, 0)]
+            for first, rows in self.pieces
+        ]
+        return torch.cat(parts)
+
+    def whole(self) -> Tensor:
+        return self[0 : self.shape[0]]
+
+
+def map_leaves(function: Callable[[tuple[Any, ...], Any], Any], state: Any, *path: Any) -> Any:
+    """A nested state with another value in the place of each, given its path and the value."""
+    if isinstance(state, Mapping):
+        return {key: map_leaves(function, value, *path, key) for key, value in state.items()}
+    if type(state) in (list, tuple):
+        return type(state)(map_leaves(function, v, *path, i) for i, v in enumerate(state))
+    return function(path, state)
+
+
+def rows_of(tensor: DTensor) -> slice:
+    """Which rows of the whole this rank holds."""
+    rows, mesh = len(tensor), tensor.device_mesh
+    for dimension, placement in enumerate(tensor.placements):
+        if isinstance(placement, Shard):
+            each = -(-rows // mesh.size(dimension))
+            first = min(each * mesh.get_local_rank(dimension), rows)
+            return slice(first, min(first + each, rows))
+    return slice(0, rows)
+
+
+def is_first_copy(tensor: DTensor) -> bool:
+    """Whether no rank before this one holds the same rows."""
+    mesh = tensor.device_mesh
+    return all(
+        isinstance(placement, Shard) or mesh.get_local_rank(dimension) == 0
+        for dimension, placement in enumerate(tensor.placements)
+    )
+
+
+def gather_state(state: Any, keep: bool) -> Any:
+    """The state with whole tensors, on the CPU of ranks that keep it; all ranks call this.
+
+    One tensor after the other: ranks that do not keep them never hold more than one.
+    """
+    done: dict[tuple[Any, ...], Tensor] = {}
+
+    def gather(path: tuple[Any, ...], value: Any) -> Any:
+        if not isinstance(value, DTensor):
+            return value
+        # A weight that has two names is gathered once, and saved once.
+        key = (value.to_local().data_ptr(), value.shape, value.dtype)
+        if key not in done or not value.to_local().numel():
+            whole = value.full_tensor()
+            done[key] = whole.cpu() if keep else torch.empty(0)
+        return done[key]
+
+    return map_leaves(gather, state)
+
+
+def whole_state(state: Any) -> Any:
+    """A state that was read in pieces, with whole tensors."""
+    return map_leaves(lambda _, v: v.whole() if isinstance(v, Pieces) else v, state)
+
+
+def copy_rows(name: str, target: Tensor, whole: Tensor | Pieces) -> None:
+    """Fill a tensor, or those of its rows that this rank holds, in place."""
+    if target.shape != whole.shape:
+        raise BadInput(
+            f"the checkpoint's {name} has the shape {list(whole.shape)}, and this policy's has "
+            f"{list(target.shape)}: it is another policy's"
+        )
+    if isinstance(target, DTensor):
+        target.to_local().copy_(whole[rows_of(target)])
+    else:
+        target.copy_(whole if isinstance(whole, Tensor) else whole.whole())
+
+
+def spread_like(parameter: Tensor, value: Any) -> Any:
+    """A value of a parameter's optimizer state, spread over ranks as the parameter is."""
+    if isinstance(value, Pieces) and not isinstance(parameter, DTensor):
+        return value.whole()
+    if not isinstance(parameter, DTensor) or getattr(value, "shape", None) != parameter.shape:
+        return value
+    rows = value[rows_of(parameter)].to(parameter.to_local().device, copy=True)
+    return DTensor.from_local(
+        rows,
+        parameter.device_mesh,
+        parameter.placements,
+        run_check=False,
+        shape=parameter.shape,
+        stride=parameter.stride(),
+    )
+
+
+def spread_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> Any:
+    """A whole state of an optimizer, as it is for this rank's part of the parameters."""
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    spread = {
+        index: {key: spread_like(parameters[index], value) for key, value in values.items()}
+        for index, values in state["state"].items()
+    }
+    return {**state, "state": spread}
