@@ -4,17 +4,17 @@ FSDP2 gives each rank some rows of every tensor, one rank after the other. A ran
 rows than others, or none; with hybrid sharding several ranks have the same ones.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, Shard
 
+from reasonrft.distributed.eight_bit_state import Piece, state_of_range
+from reasonrft.distributed.ranks import all_gather
 from reasonrft.errors import BadInput
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,16 @@ class Pieces:
 
     def whole(self) -> Tensor:
         return self[0 : self.shape[0]]
+
+
+@dataclass(frozen=True)
+class RankState:
+    """What a rank knows of its own values of a parameter, such as the scales of their blocks."""
+
+    shape: torch.Size
+    piece: Piece
+    is_first_copy: bool
+    """Whether no rank before this one has the same values."""
 
 
 def map_leaves(function: Callable[[tuple[Any, ...], Any], Any], state: Any, *path: Any) -> Any:
@@ -74,6 +84,9 @@ def gather_state(state: Any, keep: bool) -> Any:
     done: dict[tuple[Any, ...], Tensor] = {}
 
     def gather(path: tuple[Any, ...], value: Any) -> Any:
+        if isinstance(value, RankState):
+            pieces = all_gather(value.piece if value.is_first_copy else None)
+            return join_pieces(value.shape, filter(None, pieces))
         if not isinstance(value, DTensor):
             return value
         # A weight that has two names is gathered once, and saved once.
@@ -86,9 +99,31 @@ def gather_state(state: Any, keep: bool) -> Any:
     return map_leaves(gather, state)
 
 
+def join_pieces(shape: Sequence[int], pieces: Iterable[Piece]) -> dict[str, Any]:
+    """The states that ranks have of their values of a parameter, as they stand in a checkpoint."""
+    known = [piece for piece in pieces if piece["state"]]
+    return {"shape": list(shape), "pieces": known} if known else {}
+
+
 def whole_state(state: Any) -> Any:
-    """A state that was read in pieces, with whole tensors."""
-    return map_leaves(lambda _, v: v.whole() if isinstance(v, Pieces) else v, state)
+    """A state that was read in pieces, as one process has it."""
+    if isinstance(state, Pieces):
+        return state.whole()
+    if isinstance(state, list):
+        return [whole_state(value) for value in state]
+    if not isinstance(state, Mapping):
+        return state
+    if state.keys() == {"shape", "pieces"}:
+        shape = torch.Size(state["shape"])
+        values = state_of_range(state["pieces"], 0, shape.numel())
+        return {key: with_shape(value, shape) for key, value in values.items()}
+    return {key: whole_state(value) for key, value in state.items()}
+
+
+def with_shape(value: Any, shape: torch.Size) -> Any:
+    """A value for each value of a parameter, in the parameter's shape; others as they are."""
+    fits = isinstance(value, Tensor) and value.numel() == shape.numel()
+    return value.reshape(shape) if fits else value
 
 
 def copy_rows(name: str, target: Tensor, whole: Tensor | Pieces) -> None:

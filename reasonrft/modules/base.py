@@ -9,6 +9,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
 
+from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -75,7 +76,7 @@ class ReasoningModule(EvaluatedModule):
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(weight_decay_groups(self))
+        optimizer = make_optimizer(self.optimizer, weight_decay_groups(self))
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
