@@ -61,6 +61,7 @@ def rows_of(tensor: DTensor) -> slice:
     rows, mesh = len(tensor), tensor.device_mesh
     for dimension, placement in enumerate(tensor.placements):
         if isinstance(placement, Shard):
+            assert placement.dim == 0
             each = -(-rows // mesh.size(dimension))
             first = min(each * mesh.get_local_rank(dimension), rows)
             return slice(first, min(first + each, rows))
@@ -81,20 +82,15 @@ def gather_state(state: Any, keep: bool) -> Any:
 
     One tensor after the other: ranks that do not keep them never hold more than one.
     """
-    done: dict[tuple[Any, ...], Tensor] = {}
 
-    def gather(path: tuple[Any, ...], value: Any) -> Any:
+    def gather(_: Any, value: Any) -> Any:
         if isinstance(value, RankState):
             pieces = all_gather(value.piece if value.is_first_copy else None)
             return join_pieces(value.shape, filter(None, pieces))
-        if not isinstance(value, DTensor):
-            return value
-        # A weight that has two names is gathered once, and saved once.
-        key = (value.to_local().data_ptr(), value.shape, value.dtype)
-        if key not in done or not value.to_local().numel():
+        if isinstance(value, DTensor):
             whole = value.full_tensor()
-            done[key] = whole.cpu() if keep else torch.empty(0)
-        return done[key]
+            return whole.cpu() if keep else None
+        return value
 
     return map_leaves(gather, state)
 
@@ -139,15 +135,13 @@ def copy_rows(name: str, target: Tensor, whole: Tensor | Pieces) -> None:
         target.copy_(whole if isinstance(whole, Tensor) else whole.whole())
 
 
-def spread_like(parameter: Tensor, value: Any) -> Any:
-    """A value of a parameter's optimizer state, spread over ranks as the parameter is."""
-    if isinstance(value, Pieces) and not isinstance(parameter, DTensor):
-        return value.whole()
-    if not isinstance(parameter, DTensor) or getattr(value, "shape", None) != parameter.shape:
-        return value
-    rows = value[rows_of(parameter)].to(parameter.to_local().device, copy=True)
+def spread_like(parameter: Tensor, whole: Tensor | Pieces) -> Tensor:
+    """A tensor with the parameter's shape, spread over ranks as the parameter is."""
+    if not isinstance(parameter, DTensor):
+        whole = whole if isinstance(whole, Tensor) else whole.whole()
+        return whole.to(parameter.device, copy=True)
     return DTensor.from_local(
-        rows,
+        whole[rows_of(parameter)].to(parameter.to_local().device, copy=True),
         parameter.device_mesh,
         parameter.placements,
         run_check=False,
@@ -159,8 +153,12 @@ def spread_like(parameter: Tensor, value: Any) -> Any:
 def spread_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> Any:
     """A whole state of an optimizer, as it is for this rank's part of the parameters."""
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
-    spread = {
-        index: {key: spread_like(parameters[index], value) for key, value in values.items()}
-        for index, values in state["state"].items()
-    }
-    return {**state, "state": spread}
+
+
+    def spread(index: int, value: Any) -> Any:
+        has_shape = getattr(value, "shape", None) == parameters[index].shape
+        return spread_like(parameters[index], value) if has_shape else value
+
+    states = state["state"].items()
+    spread_states = {i: {key: spread(i, v) for key, v in values.items()} for i, values in states}
+    return {**state, "state": spread_states}

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.optimizer import _optimizer_to_device
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.optim import Optimizer
 
+from reasonrft.checkpoints.checkpoint_io import SafeCheckpointIO
+from reasonrft.checkpoints.sharded_folder import write_folder
 from reasonrft.distributed.ranks import raise_on_all_ranks
 from reasonrft.distributed.sharded_state import (
     copy_rows,
@@ -78,17 +82,38 @@ class ShardingStrategy(ModelParallelStrategy):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any = None
     ) -> None:
-        path = self.broadcast(filepath)
+        path = Path(self.broadcast(filepath))
+        if self.checkpoints == "sharded":
+            write_folder(path, checkpoint, *self._shard(), self.checkpoint_io.is_whole)
+            return
         whole = gather_state(checkpoint, keep=self.is_global_zero)
         with raise_on_all_ranks():
             if self.is_global_zero:
                 self.checkpoint_io.save_checkpoint(whole, path, storage_options)
 
+    def _shard(self) -> tuple[int | None, int]:
+        """Which of the parts of the weights this rank writes, if any, and how many there are."""
+        mesh = self.device_mesh
+        is_first_copy = mesh.ndim == 1 or mesh.get_local_rank("replicate") == 0
+        return mesh.get_local_rank("shard") if is_first_copy else None, mesh.size(mesh.ndim - 1)
+
     def load_checkpoint(
         self, checkpoint_path: Any, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        path = self.broadcast(checkpoint_path)
-        return self.checkpoint_io.load_checkpoint(path, weights_only=True)
+        path = Path(self.broadcast(checkpoint_path))
+        return self.checkpoint_io.load_pieces(path)
+
+    @property
+    def checkpoint_io(self) -> SafeCheckpointIO:
+        if not isinstance(self._checkpoint_io, SafeCheckpointIO):
+            self._checkpoint_io = SafeCheckpointIO()
+        return self._checkpoint_io
+
+    @checkpoint_io.setter
+    def checkpoint_io(self, io: CheckpointIO | None) -> None:
+        if not isinstance(io, SafeCheckpointIO | None):
+            raise BadInput(f"ShardingStrategy needs SafeCheckpointIO, and not {type(io).__name__}")
+        self._checkpoint_io = io
 
     @torch.no_grad()
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:

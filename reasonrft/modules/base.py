@@ -126,12 +126,10 @@ class ReasoningModule(EvaluatedModule):
 
         An adapter's checkpoint knows them by their digest.
         """
-        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
-        if frozen:
-            # Statistics of batch norms are no weights, and move while they are trained.
-            kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
-            state = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        # Statistics of batch norms are no weights, and move while they are trained.
+        kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
         checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
