@@ -154,7 +154,6 @@ def spread_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Opti
     """A whole state of an optimizer, as it is for this rank's part of the parameters."""
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
 
-
     def spread(index: int, value: Any) -> Any:
         has_shape = getattr(value, "shape", None) == parameters[index].shape
         return spread_like(parameters[index], value) if has_shape else value
