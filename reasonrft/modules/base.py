@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
+from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -75,7 +76,7 @@ class ReasoningModule(EvaluatedModule):
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(weight_decay_groups(self))
+        optimizer = make_optimizer(self.optimizer, weight_decay_groups(self))
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
@@ -135,12 +136,10 @@ class ReasoningModule(EvaluatedModule):
 
         An adapter's checkpoint knows them by their digest.
         """
-        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
-        if frozen:
-            # Statistics of batch norms are no weights, and move while they are trained.
-            kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
-            state = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        # Statistics of batch norms are no weights, and move while they are trained.
+        kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
         checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

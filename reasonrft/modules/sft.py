@@ -14,6 +14,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reasonrft.distributed.ranks import all_gather
+from reasonrft.distributed.sharded_state import spread_like
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import as_group, idle_example
@@ -138,12 +140,20 @@ class SFTModule(ReasoningModule):
         self._step = Step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep half of an accumulation too, where one process holds all of it."""
+        """Keep half of an accumulation too, where gradients are whole or spread over ranks.
+
+        With DDP each rank has a half of its own.
+        """
         super().on_save_checkpoint(checkpoint)
-        if self._step.tokens and self.trainer.world_size == 1:
+        counts = all_gather(self._step.counts())
+        if sum(tokens for _, tokens, _ in counts) and self._has_all_gradients:
             named = self.policy.named_parameters()
             gradients = {name: value.grad for name, value in named if value.grad is not None}
-            checkpoint["accumulated"] = {"counts": self._step.counts(), "gradients": gradients}
+            checkpoint["accumulated"] = {"counts": counts, "gradients": gradients}
+
+    @property
+    def _has_all_gradients(self) -> bool:
+        return self.trainer.world_size == 1 or self.device_mesh is not None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -152,12 +162,19 @@ class SFTModule(ReasoningModule):
     def on_train_start(self) -> None:
         super().on_train_start()
         if self._accumulated:
-            loss, tokens, read = self._accumulated["counts"]
-            self._step = Step(loss, int(tokens), int(read))
+            self._step = self._share_of(self._accumulated["counts"])
             named = dict(self.policy.named_parameters())
             for name, gradient in self._accumulated["gradients"].items():
-                named[name].grad = gradient.to(named[name].device)
+                named[name].grad = spread_like(named[name], gradient)
             self._accumulated = None
+
+    def _share_of(self, counts: list[list[float]]) -> Step:
+        """What this rank had added up; the first one has all where there were more or fewer."""
+        if len(counts) != self.trainer.world_size:
+            total = [sum(values) for values in zip(*counts, strict=True)]
+            counts = [total] + [[0.0, 0.0, 0.0]] * (self.trainer.world_size - 1)
+        loss, tokens, read = counts[self.global_rank]
+        return Step(loss, int(tokens), int(read))
 
     def on_validation_end(self) -> None:
         self._step.since = time.perf_counter()
