@@ -25,7 +25,6 @@ from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
 from tests.modules.fitting import PROBLEMS, Capitals, Losses
 
-STEPS = 10
 MIXED = [replace(problem, images=()) if at < 5 else problem for at, problem in enumerate(PROBLEMS)]
 """More than a rank's half has no image."""
 PARTS = ("language", "projector", "tower")
@@ -63,16 +62,16 @@ class Half(Reward):
         return [sum(map(ord, text)) % 7 / 7 for text in completions]
 
 
-class Steps(Callback):
+class Metrics(Callback):
     """The metrics of every step."""
 
     def __init__(self) -> None:
-        self.metrics: list[dict[str, float]] = []
+        self.by_step: list[dict[str, float]] = []
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, *rest: Any) -> None:
         if isinstance(module, GRPOModule):
             assert module.step_record is not None
-            self.metrics.append(dict(module.step_record.metrics))
+            self.by_step.append(dict(module.step_record.metrics))
 
 
 def load(folder: Path, weights: str, **options: Any) -> Policy:
@@ -85,7 +84,7 @@ def load(folder: Path, weights: str, **options: Any) -> Policy:
 
 def reinforcing(policy: Policy, **options: Any) -> GRPOModule:
     rate = 0.5 if policy.adapter else 0.2
-    settings = {"beta": 0.04, "group_size": 3, "micro_batch_tokens": 1, "max_grad_norm": 0.5}
+    settings = {"beta": 0.04, "group_size": 3, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
     return GRPOModule(
         policy,
         {"half": Half(), "capitals": Capitals(weight=0.1)},
@@ -108,24 +107,38 @@ def ten_steps(
     problems: Sequence[Problem] = PROBLEMS,
     first: int = 5,
     parts: int = 1,
+    steps: int = 10,
     loaded: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Train on the same problems ten times, however many processes share them."""
+    """Train on the same problems time and again, however many processes share them.
+
+    Args:
+        folder: Of the model.
+        strategy: Of the Trainer.
+        method: sft or grpo.
+        weights: What is trained: full, lora, qlora.
+        problems: All problems of a step.
+        first: How many of them the first of two ranks gets.
+        parts: Batches that a step is accumulated over.
+        steps: How often the policy is updated on them.
+        loaded: Options of the policy.
+        options: Those of the module.
+    """
     policy = load(folder, weights, **(loaded or {}))
     module: Any = (reinforcing if method == "grpo" else tuning)(policy, **options)
-    steps, losses = Steps(), Losses()
+    recorded, losses = Metrics(), Losses()
     trainer = quiet(
         strategy=strategy,
         devices=distributed.get_world_size() if distributed.is_initialized() else 1,
-        max_epochs=STEPS,
+        max_epochs=steps,
         accumulate_grad_batches=parts,
-        callbacks=[steps, losses],
+        callbacks=[recorded, losses],
         gradient_clip_val=None if method == "grpo" else 0.5,
     )
     trainer.fit(module, Dealt(problems, first, parts))
     values = {name: value.clone() for name, value in full_parameters(policy)}
-    return {"weights": values, "metrics": steps.metrics, "losses": losses.by_step}
+    return {"weights": values, "metrics": recorded.by_step, "losses": losses.by_step}
 
 
 STRATEGIES: dict[str, Any] = {"ddp": lambda: "ddp", "fsdp": ShardingStrategy}
@@ -141,9 +154,9 @@ def cases() -> dict[str, dict[str, Any]]:
     matrix["grpo-full"]["updates"] = 2
     matrix["sft-lora"]["parts"] = 2
     imageless = {"problems": MIXED, "first": 4, "loaded": {"train_parts": PARTS}}
-    return matrix | {
+    brief: dict[str, dict[str, Any]] = {
         "sft-imageless": {"method": "sft", **imageless},
-        "grpo-imageless": {"method": "grpo", **imageless},
+        "grpo-imageless": {"method": "grpo", "micro_batch_tokens": 1, **imageless},
         "grpo-imageless-lora": {"method": "grpo", "weights": "lora", **imageless},
         "sft-empty": {"method": "sft", "first": 8},
         "grpo-empty": {"method": "grpo", "first": 8},
@@ -151,6 +164,7 @@ def cases() -> dict[str, dict[str, Any]]:
         "grpo-recomputed": {"method": "grpo", "loaded": {"activation_checkpointing": True}},
         "grpo-resampled": {"method": "grpo", "resample": 2, "group_size": 2},
     }
+    return matrix | {name: {"steps": 3, **options} for name, options in brief.items()}
 
 
 CASES = cases()
