@@ -45,9 +45,7 @@ def fork_ranks(function: Callable[..., None], ranks: int, home: Path, *args: Any
     multiprocessing.start_processes(_be_rank, given, ranks, start_method="fork")
 
 
-def _be_rank(
-    rank: int, function: Callable[..., None], ranks: int, home: Path, *args: Any
-) -> None:
+def _be_rank(rank: int, function: Callable[..., None], ranks: int, home: Path, *args: Any) -> None:
     # A file to meet at needs no port.
     meeting = f"file://{home / f'meeting-of-{ranks}'}"
     distributed.init_process_group("gloo", meeting, PATIENCE, world_size=ranks, rank=rank)
