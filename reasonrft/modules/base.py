@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
 
 from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.errors import BadInput
@@ -71,7 +71,7 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
-        if self.device_mesh is not None and not isinstance(self.policy, FSDPModule):
+        if self.device_mesh is not None:  # the strategy's, if it spreads weights over ranks
             shard(self.policy, self.device_mesh)
         self.policy.train()
 
@@ -99,11 +99,21 @@ class ReasoningModule(EvaluatedModule):
         gap = check_images_matter(self.policy, groups)
         if gap is not None:
             self._images_checked = True
-            self.log("train/image_gap", gap, batch_size=len(groups))
+            self.log("train/image_gap", gap, batch_size=max(1, len(groups)))
+
+    def fill_gradients(self) -> list[nn.Parameter]:
+        """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
+        trained = [value for value in self.policy.parameters() if value.requires_grad]
+        for value in trained:
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+        return trained
+
+    def answering(self) -> AbstractContextManager[None]:
+        return self.engine.ready(self.policy, self.global_step)
 
     def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
         greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
-        self.engine.sync(self.policy, self.global_step)
         rollout = self.engine.generate(batch, 1, greedy)
         return Answers(
             [texts[0] for texts in rollout.texts],

@@ -18,9 +18,10 @@ from reasonrft.distributed.ranks import all_gather
 from reasonrft.distributed.sharded_state import spread_like
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.modules.base import ReasoningModule
+from reasonrft.modules.micro_batches import as_group, idle_example
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.scoring import score
 from reasonrft.policy.shared_prefix import unsupported_reason
 from reasonrft.rollout import RolloutEngine
 
@@ -101,6 +102,8 @@ class SFTModule(ReasoningModule):
 
     def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
         self.check_images([as_group(example) for example in batch])
+        if not batch:  # another rank has examples, and waits for this one
+            return self.negative_log_likelihood([idle_example(self.encoder)]).sum() * 0
         loss = self.negative_log_likelihood(batch)  # (N,)
         self._step.add(loss, batch)
         return loss.sum()
@@ -129,7 +132,7 @@ class SFTModule(ReasoningModule):
             )
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
-        gradients = [value.grad for value in self.parameters() if value.grad is not None]
+        gradients = [value.grad for value in self.fill_gradients()]
         torch._foreach_mul_(gradients, undone / tokens)
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)
@@ -175,8 +178,3 @@ class SFTModule(ReasoningModule):
 
     def on_validation_end(self) -> None:
         self._step.since = time.perf_counter()
-
-
-def as_group(example: Example) -> Group:
-    """An example is a prompt with one completion."""
-    return Group(example.prompt, [example.response])

@@ -28,9 +28,10 @@ from reasonrft.policy.image_features import (
     without_pixels,
 )
 from reasonrft.policy.loading import load_model
-from reasonrft.policy.parts import Part, freeze, parts_of
+from reasonrft.policy.parts import Part, freeze, parts_of, trained_on_images
 from reasonrft.policy.processors import load_processor
 from reasonrft.policy.scoring import scaled_logits, token_log_probs
+from reasonrft.policy.sharding import JoinedWeights
 from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
 from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 
@@ -186,7 +187,16 @@ class Policy(nn.Module):
 
     def forward(self, **inputs: Any) -> Any:
         """Hidden states, without logits."""
-        return self.model.model(**inputs)
+        output = self.model.model(**inputs)
+        if torch.is_grad_enabled() and self._trained_on_images:
+            # Fetched each time: FSDP2 has other parameters within a forward than outside.
+            weights = map(self.model.get_parameter, self._trained_on_images)
+            output.last_hidden_state = JoinedWeights.apply(output.last_hidden_state, *weights)
+        return output
+
+    @cached_property
+    def _trained_on_images(self) -> list[str]:
+        return trained_on_images(self.model)
 
     def encode_images(self, prompts: Sequence[Prompt]) -> list[ImageFeatures | None] | None:
         """The image features of each prompt, if they stay the same while training, else None."""
