@@ -57,7 +57,7 @@ def tune(
     """Three epochs on eight examples, four of them at a time; their losses and last weights."""
     torch.manual_seed(0)  # for adapters
     options = {"min_8bit_size": min_8bit_size} if min_8bit_size else {}
-    policy = Policy(str(folder), adapter=adapter, image_memory=0)
+    policy = Policy(str(folder), adapter=adapter)
     module = SFTModule(policy, lambda parameters: optimizer(parameters, 0.003, **options))
     losses = Losses()
     trainer = quiet(
