@@ -26,7 +26,7 @@ SAVED = 2
 CASES: dict[str, dict[str, Any]] = {
     "sharded": {},
     "consolidated": {"checkpoints": "consolidated"},
-    "adapter": {"adapter": Lora(rank=4)},
+    "adapter": {"adapter": Lora(rank=4), "quantize": "nf4"},
     "8-bit": {"optimizer": AdamW8bit, "min_8bit_size": 64},
     "accumulated": {"accumulate_grad_batches": 2},
     "ddp": {"checkpoints": None},
@@ -49,6 +49,7 @@ def tune(
     save: Path | None = None,
     resume: Path | None = None,
     adapter: Lora | None = None,
+    quantize: Any = None,
     optimizer: Any = torch.optim.AdamW,
     min_8bit_size: int | None = None,
     accumulate_grad_batches: int = 1,
@@ -57,7 +58,7 @@ def tune(
     """Three epochs on eight examples, four of them at a time; their losses and last weights."""
     torch.manual_seed(0)  # for adapters
     options = {"min_8bit_size": min_8bit_size} if min_8bit_size else {}
-    policy = Policy(str(folder), adapter=adapter)
+    policy = Policy(str(folder), adapter=adapter, quantize=quantize)
     module = SFTModule(policy, lambda parameters: optimizer(parameters, 0.003, **options))
     losses = Losses()
     trainer = quiet(
