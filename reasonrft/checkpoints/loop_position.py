@@ -46,7 +46,7 @@ def straighten(loop: dict[str, Any], accumulated: int) -> None:
         accumulated: Batches of an optimizer step.
     """
     epochs, batches = at = position(loop)
-    steps = _logged_steps(loop) - (batches > 0 and batches % accumulated == 0)
+    steps = _logged_steps(loop, accumulated) - (batches > 0 and batches % accumulated == 0)
     loop["epoch_loop.state_dict"]["_batches_that_stepped"] = steps
     inside = int(batches > 0)
     _set(loop[EPOCHS]["current"], epochs + inside, epochs)
@@ -73,15 +73,16 @@ def begin_epoch_anew(trainer: Trainer) -> None:
         loop.restarting = False
 
 
-def _logged_steps(loop: Mapping[str, Any]) -> int:
+def _logged_steps(loop: Mapping[str, Any], accumulated: int) -> int:
     """Optimizer steps by which loggers count, the one of the last batch included.
 
     Lightning adds it after the callbacks of that batch, and of the validation after it.
     """
     epochs, batches = loop[EPOCHS]["current"], loop[BATCHES]["current"]
     steps = int(loop["epoch_loop.state_dict"]["_batches_that_stepped"])
-    in_callbacks = epochs["processed"] < epochs["started"] and batches["ready"] > 0
-    return steps + (in_callbacks and batches["ready"] == batches["processed"])
+    done, is_last = batches["processed"], loop[BATCHES]["is_last_batch"]
+    in_callbacks = epochs["processed"] < epochs["started"] and batches["ready"] == done > 0
+    return steps + (in_callbacks and (is_last or done % accumulated == 0))
 
 
 def _set(
