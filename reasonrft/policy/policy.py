@@ -31,7 +31,7 @@ from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import Part, freeze, parts_of, trained_on_images
 from reasonrft.policy.processors import load_processor
 from reasonrft.policy.scoring import scaled_logits, token_log_probs
-from reasonrft.policy.sharding import JoinedWeights
+from reasonrft.policy.sharding import join_weights
 from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
 from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 
@@ -133,6 +133,7 @@ class Policy(nn.Module):
         if self.activation_checkpointing:
             self.model.activation_checkpointing_enable()
             self.model.enable_input_require_grads()
+        join_weights(self.model, trained_on_images(self.model))
         self.train()
 
     def train(self, mode: bool = True) -> "Policy":
@@ -187,16 +188,7 @@ class Policy(nn.Module):
 
     def forward(self, **inputs: Any) -> Any:
         """Hidden states, without logits."""
-        output = self.model.model(**inputs)
-        if torch.is_grad_enabled() and self._trained_on_images:
-            # Fetched each time: FSDP2 has other parameters within a forward than outside.
-            weights = map(self.model.get_parameter, self._trained_on_images)
-            output.last_hidden_state = JoinedWeights.apply(output.last_hidden_state, *weights)
-        return output
-
-    @cached_property
-    def _trained_on_images(self) -> list[str]:
-        return trained_on_images(self.model)
+        return self.model.model(**inputs)
 
     def encode_images(self, prompts: Sequence[Prompt]) -> list[ImageFeatures | None] | None:
         """The image features of each prompt, if they stay the same while training, else None."""

@@ -8,7 +8,7 @@ Each works alike on a policy that is not sharded.
     gathered    all units are whole for a while, and each rank runs what it likes: rollouts, answers
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,8 @@ def shard(policy: Any, mesh: DeviceMesh) -> None:
     fully_shard(policy, **options)
     for name in FORWARDS:
         register_fsdp_forward_method(policy, name)
+    # The policy is the root, also where weights are gathered before a forward has shown that.
+    policy._get_fsdp_state()._lazy_init()
 
 
 @contextmanager
@@ -124,11 +126,25 @@ def full_state_dict(
     return state
 
 
-class JoinedWeights(torch.autograd.Function):
-    """Hands states on as they are, and gives weights a gradient of zero.
+def join_weights(model: Any, names: Sequence[str]) -> None:
+    """Give these weights a gradient in each backward pass, of zero where nothing used them.
 
-    Ranks reduce a gradient together, so each must have one, also where nothing used the weight.
+    Ranks reduce gradients together, in one order: each must have one, and must come upon it at the
+    same time. So the weights stand at the start, with the embeddings of tokens.
     """
+
+    def join(module: nn.Module, args: Any, embeddings: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return embeddings
+        # Fetched each time: FSDP2 has other parameters within a forward than outside.
+        return _JoinedWeights.apply(embeddings, *map(model.get_parameter, names))
+
+    if names:
+        model.get_input_embeddings().register_forward_hook(join)
+
+
+class _JoinedWeights(torch.autograd.Function):
+    """States as they are, whose gradient gives weights one of zero."""
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, *weights: Tensor) -> Tensor:
