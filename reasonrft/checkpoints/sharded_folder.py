@@ -10,7 +10,7 @@ Any number of processes reads them. In hybrid sharding the first copy of the wei
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,6 @@ from reasonrft.errors import BadInput
 
 STATE = "state.pt"
 SHARDS = re.compile(r"shards-\d+-of-(\d+)\.pt")
-
-Read = Callable[[Path], Any]
 
 
 def write_folder(
@@ -88,25 +86,26 @@ def split_state(state: Any) -> tuple[Any, dict[tuple[Any, ...], Any]]:
     return map_leaves(take, state), own
 
 
-def read_folder(folder: Path, read: Read) -> dict[str, Any]:
-    """A checkpoint whose tensors are read when their rows are asked for."""
-    first, *others = files = files_of(folder)
-    if not any(path.exists() for path in files):
-        raise BadInput(f"{folder} is a folder and no checkpoint; --policy takes that of a model")
-    state, shards = read(first), [read(path) for path in others]
-    try:
-        for path in shards[0]:
-            _put(state, path, _join([shard[path] for shard in shards]))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise BadInput(f"{folder} is damaged, or no checkpoint of a training run") from error
-    return state
-
-
 def files_of(folder: Path) -> list[Path]:
     """The files that make a folder a whole checkpoint, whether they are there or not."""
     names = filter(None, (SHARDS.fullmatch(path.name) for path in folder.iterdir()))
-    shards = max((int(name[1]) for name in names), default=1)
+    shards = max((int(name[1]) for name in names), default=0)
+    if not shards and not (folder / STATE).exists():
+        raise BadInput(f"{folder} is a folder and no checkpoint; --policy takes that of a model")
+    shards = max(shards, 1)
     return [folder / STATE, *(folder / shard_name(shard, shards) for shard in range(shards))]
+
+
+def join_files(folder: Path, contents: Sequence[Any]) -> dict[str, Any]:
+    """The checkpoint that the files of a folder make; rows are read when they are asked for."""
+    state, *shards = contents
+    try:
+        for path in shards[0]:
+            _put(state, path, _join([shard[path] for shard in shards]))
+        state["state_dict"]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"{folder} is damaged, or no checkpoint of a training run") from error
+    return dict(state)
 
 
 def shard_name(shard: int, shards: int) -> str:

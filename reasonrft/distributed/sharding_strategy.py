@@ -101,7 +101,8 @@ class ShardingStrategy(ModelParallelStrategy):
         self, checkpoint_path: Any, weights_only: bool | None = True
     ) -> dict[str, Any]:
         path = Path(self.broadcast(checkpoint_path))
-        return self.checkpoint_io.load_pieces(path)
+        with raise_on_all_ranks():
+            return self.checkpoint_io.load_pieces(path, "cpu", self.global_rank, self.world_size)
 
     @property
     def checkpoint_io(self) -> SafeCheckpointIO:

@@ -3,15 +3,11 @@
 N processes each write what they come to, to HOME/NAME-RANK.pt.
 """
 
-import os
-import sys
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
 from reasonrft.checkpoints import SafeCheckpointIO
