@@ -31,13 +31,13 @@ SEVEN = PROBLEMS[:7]
 LIMIT = 60.0
 """Seconds that one training may take; it takes two or three."""
 ROWS = 4
-"""Problems in a batch of one of two processes: one gets four, the other three."""
+"""Problems in a batch, for each of two processes: one gets four, the other three."""
 
 
 def share(step: int, rank: int) -> set[str]:
     """Which problems one of two processes reads in a step, which is an epoch."""
-    batch = shuffled(len(SEVEN), ROWS, random.Random(f"0/{step}"))[rank]
-    return {SEVEN[item].id for item in batch}
+    (batch,) = shuffled(len(SEVEN), 2 * ROWS, random.Random(f"0/{step}"))
+    return {SEVEN[item].id for item in batch[rank::2]}
 
 
 class OneSided(Reward):
