@@ -23,6 +23,7 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
+from tests.distributed.leaving import leave, refuse
 from tests.distributed.processes import fork_ranks
 from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
@@ -188,17 +189,19 @@ def trainer(ranks: int, **options: Any) -> Any:
     return quiet(devices=ranks, strategy=strategy, **{"max_epochs": -1, **options})
 
 
-def _runs(folder: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+def _runs(folder: Path, home: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
         for name, options in cases.items():
             yield name, partial(train, folder, 2, **options)
-    for name, options in CASES.items():
-        for strategy, make in STRATEGIES.items():
+    for strategy, make in STRATEGIES.items():
+        for name, options in CASES.items():
             yield f"{name}-{strategy}", partial(ten_steps, folder, make(), **options)
+        yield f"left-{strategy}", partial(leave, home, folder, 2, make())
+        yield f"refused-{strategy}", partial(refuse, home, folder, 2, make())
 
 
 def _run_all(ranks: int, home: Path, folder: Path) -> None:
-    for name, run in _runs(folder):
+    for name, run in _runs(folder, home):
         # Ranks that wait for each other forever show where, and end.
         faulthandler.dump_traceback_later(LIMIT, exit=True)
         torch.save(run(), home / f"{name}-{distributed.get_rank()}.pt")
