@@ -14,10 +14,11 @@ import torch
 from torch import distributed
 from torch.distributed.device_mesh import init_device_mesh
 
+from reasonrft.errors import BadInput
 from reasonrft.evaluation.weights import weights_digest
 from reasonrft.policy import Group, Policy, score
 from reasonrft.policy.reference_policy import ReferencePolicy
-from reasonrft.policy.sharding import full_state_dict, gather, local, shard
+from reasonrft.policy.sharding import data_mesh, full_state_dict, gather, local, shard
 from reasonrft.rollout import Sampling
 from tests.policy.problems import generate, groups_of, ragged
 
@@ -57,6 +58,10 @@ def run(rank: int, folder: str, home: str) -> None:
     shard(policy, init_device_mesh("cpu", (2,)))
     outcome = measure(policy, groups)
     outcome["state"] = full_state_dict(policy.model)
+    names = ("data_parallel", "tensor_parallel")
+    assert data_mesh(init_device_mesh("cpu", (2, 1), mesh_dim_names=names)).size() == 2
+    with pytest.raises(BadInput, match="tensor_parallel_size is 2"):
+        data_mesh(init_device_mesh("cpu", (1, 2), mesh_dim_names=names))
     torch.save(outcome, f"{home}/{rank}.pt")
     distributed.destroy_process_group()
 
