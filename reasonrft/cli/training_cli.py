@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
 import reasonrft.datamodules
+import reasonrft.distributed.sharding_strategy
 import reasonrft.losses
 import reasonrft.modules
 import reasonrft.rewards
