@@ -1,5 +1,6 @@
 """A run goes on as what it was, or is told to go on in spite of what has changed."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_a_cut_off_checkpoint_is_named_and_the_one_before_is_offered(begun, caps
         sentence = stopped(capsys, f"{command} --ckpt_path last", **SMALL | SCHEDULE)
         assert sentence.startswith(f"{begun} is cut off")
         assert "--ckpt_path" in sentence and "previous-last.ckpt" in sentence
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_checkpoint(begun, capsys):
+    before = begun.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+        options = SMALL | SCHEDULE | {"trainer.max_steps": 3}
+        sentence = stopped(capsys, f"{FIT} --ckpt_path last", **options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sentence.startswith(f"{begun} cannot be written (File too large); the one before is as")
+    assert begun.read_bytes() == before
+    assert not list(begun.parent.glob(".*"))
 
 
 def test_a_checkpoint_is_tested_whatever_its_run_was(begun, capsys):
