@@ -27,7 +27,7 @@ class SafeCheckpointIO(CheckpointIO):
         with write_aside(Path(path), self.is_whole) as draft:
             self.write(checkpoint, draft)
 
-    def load_checkpoint(  # type: ignore[override]  # the trainer gives all but the path by name
+    def load_checkpoint(
         self,
         path: str | os.PathLike[str],
         map_location: Any = "cpu",
