@@ -142,6 +142,10 @@ class SFTModule(ReasoningModule):
             gradients = {name: value.grad for name, value in named if value.grad is not None}
             checkpoint["accumulated"] = {"counts": self._step.counts(), "gradients": gradients}
 
+    def discard_step(self) -> None:
+        super().discard_step()
+        self._step = Step()
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         self._accumulated = checkpoint.get("accumulated")
