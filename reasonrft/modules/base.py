@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
+from reasonrft.checkpoints.loop_position import begin_epoch_anew, straighten
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -77,6 +78,7 @@ class ReasoningModule(EvaluatedModule):
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
 
     def on_train_start(self) -> None:
+        begin_epoch_anew(self.trainer)
         # Asked for any earlier, the number of steps keeps Lightning from restoring the loader.
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
@@ -134,6 +136,7 @@ class ReasoningModule(EvaluatedModule):
         checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        straighten(checkpoint["loops"]["fit_loop"], self.trainer.accumulate_grad_batches)
         trained = set(trained_names(self))
         if missing := sorted(trained - checkpoint["state_dict"].keys()):
             raise BadInput(

@@ -289,6 +289,7 @@ class GRPOModule(ReasoningModule):
     def on_train_start(self) -> None:
         if self.trainer.precision == "16-mixed":
             raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
+        super().on_train_start()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.
