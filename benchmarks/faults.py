@@ -39,7 +39,7 @@ from benchmarks.fault_marks import MARKS, Marks  # noqa: E402
 LIMIT = 120
 """Seconds after which a run is taken to hang."""
 MOST_KILLS = 5
-EPOCHS = 4
+EPOCHS = 3
 BATCHES = 7
 """Of an epoch."""
 _SERVER = multiprocessing.get_context("forkserver")
@@ -295,6 +295,8 @@ def _run(args: list[str], said: Path, environment: dict[str, str]) -> None:
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.argv = ["reasonrft", *args]
+    # What it starts itself, it starts as it would from a terminal.
+    multiprocessing.set_start_method("fork", force=True)
     from reasonrft.cli import main
 
     main(args)

@@ -58,6 +58,8 @@ def _run(args: list[str], folder: Path, said: Path, environment: dict[str, str])
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.argv = ["reasonrft", *args]
+    # What it starts itself, it starts as it would from a terminal.
+    multiprocessing.set_start_method("fork", force=True)
     from reasonrft.cli import main
 
     main(args)
