@@ -174,7 +174,7 @@ class Bench:
         wanted = self.whole(case)
         aims: list[str] = []
         attempts = 0
-        goal = min(rng.randint(1, MOST_KILLS), most)
+        goal = min(rng.randint(2, MOST_KILLS), most)
         while len(aims) < goal and attempts < 2 * MOST_KILLS:
             attempts += 1
             aim, marks = rng.choice(AIMS), Marks(folder / f"marks-{attempts}")

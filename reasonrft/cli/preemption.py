@@ -29,6 +29,7 @@ from reasonrft.cli.interrupts import (
     leave_later,
     say,
 )
+from reasonrft.cli.run_faults import fault_from_outside, is_of_ranks, watch_ranks
 from reasonrft.distributed.ranks import all_gather, all_here
 from reasonrft.errors import BadInput
 from reasonrft.modules import ReasoningModule
@@ -53,6 +54,9 @@ class Preemption(Callback):
         self._place: dict[str, Any] = {}
         self._begun = self._step = 0
         self._updating = self._rescuing = False
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        watch_ranks(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begun = trainer.global_step
@@ -97,6 +101,15 @@ class Preemption(Callback):
     ) -> None:
         if self._rescuing:
             checkpoint |= self._place
+
+    def explain(self, error: Exception) -> BadInput | None:
+        """A fault in one sentence, if it is one of those that have one, with what is saved."""
+        known = str(error) if isinstance(error, BadInput) else fault_from_outside(error)
+        if known is None:
+            if self.note:
+                error.add_note(f"reasonrft: {self.note.removeprefix('; ')}")
+            return None
+        return BadInput(known + self.note)
 
     def ending(self, trainer: Trainer) -> SystemExit:
         """How a run ends that was told to."""
@@ -148,7 +161,9 @@ class Preemption(Callback):
         kept = any(c._last_global_step_saved == self._step for c in saving)
         if self._step > self._begun and not kept:
             half = self._updating and not isinstance(exception, BadInput)
-            if trainer.global_step != self._step or half or not all_here(PATIENCE / 2):
+            if trainer.global_step != self._step or half or is_of_ranks(exception):
+                return ""
+            if not all_here(PATIENCE / 2):
                 return ""
             if isinstance(module, ReasoningModule):
                 module.discard_step()

@@ -107,8 +107,10 @@ class ReasonRFTCLI(LightningCLI):
                 self.trainer.fit(**options)
             except (SIGTERMException, Stopped):
                 raise preemption.ending(self.trainer) from None
-            except BadInput as error:
-                raise BadInput(f"{error}{preemption.note}") from error
+            except (BadInput, RuntimeError) as error:
+                if sentence := preemption.explain(error):
+                    raise sentence from error
+                raise
 
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:

@@ -200,8 +200,7 @@ class GRPOModule(ReasoningModule):
     def stopped_by(self, what: str, micro_batches: list[MicroBatch]) -> BadInput:
         ids = ", ".join(micro_batch.problem_ids for micro_batch in micro_batches)
         return BadInput(
-            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated, and "
-            "the last checkpoint is the one before"
+            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated"
         )
 
     def __init__(

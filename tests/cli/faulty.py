@@ -1,15 +1,17 @@
 """Callbacks, rewards and losses through which a run meets its end."""
 
+import math
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from reasonrft.problems import Problem
-from reasonrft.rewards import Reward
+from tests.modules.fitting import Capitals
 
 
 class Signalled(Callback):
@@ -31,35 +33,32 @@ class Signalled(Callback):
             os.kill(os.getpid(), self.number)
 
 
-class Hanging(Reward):
-    """Never comes back in one step; leaves a file when it is asked."""
+class Faulty(Capitals):
+    """Does not pay in one step, until a file says that it is mended."""
 
     def __init__(self, step: int = 0) -> None:
         super().__init__()
         self.step = step
 
     def reward_group(self, completions: Any, problem: Problem, step: int) -> list[float]:
-        if step == self.step:
-            Path("asked").touch()
-            time.sleep(3600)
-        return [float(len(text)) for text in completions]
+        if step == self.step and not Path("mended").exists():
+            self.fail()
+        return super().reward_group(completions, problem, step)
+
+    def fail(self) -> None:
+        raise ValueError("no such unit")
 
 
-class Raising(Reward):
-    """Fails in one step."""
+class Hanging(Faulty):
+    """Never comes back; leaves a file when it is asked."""
 
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self.step = step
-
-    def reward_group(self, completions: Any, problem: Problem, step: int) -> list[float]:
-        if step == self.step:
-            raise ValueError("no such unit")
-        return [float(len(text)) for text in completions]
+    def fail(self) -> None:
+        Path("asked").touch()
+        time.sleep(3600)
 
 
-class WorkerKilled(Callback):
-    """Kills a process that loads data before a batch."""
+class Hurt(Callback):
+    """Does some harm before a batch, until a file says that it is mended."""
 
     def __init__(self, batch: int) -> None:
         self.batch = batch
@@ -67,8 +66,37 @@ class WorkerKilled(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
-            import psutil
+        at = trainer.fit_loop.epoch_loop.total_batch_idx
+        if at == self.batch and not Path("mended").exists():
+            self.harm(pl_module, batch)
 
-            for child in psutil.Process().children():
+    def harm(self, module: Any, batch: Any) -> None:
+        raise NotImplementedError
+
+
+class WorkerKilled(Hurt):
+    """Kills the processes that load data."""
+
+    def harm(self, module: Any, batch: Any) -> None:
+        for child in psutil.Process().children():
+            if "symbolic_worker" not in " ".join(child.cmdline()):
                 os.kill(child.pid, signal.SIGKILL)
+        time.sleep(1)
+
+
+class NotFinite(Hurt):
+    """Makes one gradient of the next update infinite, and the loss not."""
+
+    def harm(self, module: Any, batch: Any) -> None:
+        value = next(value for value in module.policy.parameters() if value.requires_grad)
+        handle = value.register_hook(lambda gradient: (handle.remove(), gradient * math.inf)[1])
+
+
+class LossNotFinite(Hurt):
+    """Makes the images of one batch no numbers."""
+
+    def harm(self, module: Any, batch: Any) -> None:
+        examples = batch if isinstance(batch, list) else batch.prompts
+        for example in examples:
+            prompt = getattr(example, "prompt", example)
+            prompt.inputs["pixel_values"] *= math.nan
