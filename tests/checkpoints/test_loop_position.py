@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from torch import nn
 
-from reasonrft.checkpoints.loop_position import position, straighten
+from reasonrft.checkpoints.loop_position import straighten
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.modules.base import ReasoningModule
+from reasonrft.modules.schedules import WarmupLinear
 from reasonrft.policy import Policy
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, made_up, quiet
@@ -22,24 +22,26 @@ from tests.modules.fitting import Capitals
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-TRAINED = [made_up(number) for number in (2, 9, 4, 1, 7)]
-KEPT = ("on_train_batch_end", "on_validation_end", "on_train_epoch_end")
-RUNS = {
-    "by epochs": {"max_epochs": 3},
-    "by steps": {"max_steps": 8},
-    "accumulated by epochs": {"max_epochs": 3, "accumulate_grad_batches": 2},
-    "accumulated by steps, which end inside": {"max_steps": 5, "accumulate_grad_batches": 2},
-    "with validation": {"max_epochs": 3, "val_check_interval": 2},
-    "with validation, by steps": {"max_steps": 7, "limit_val_batches": 1},
-    "with fewer batches": {"max_steps": 5, "limit_train_batches": 2},
+TRAINED = [made_up(number) for number in (2, 9, 4, 1, 7)]  # three batches
+ACCUMULATED = {"accumulate_grad_batches": 2}
+RUNS: dict[str, dict[str, Any]] = {
+    "by epochs": {"max_epochs": 2},
+    "by steps": {"max_steps": 5},
+    "accumulated, by epochs": {"max_epochs": 2, **ACCUMULATED},
+    "accumulated, by steps that end inside": {"max_steps": 3, **ACCUMULATED},
+    "validated inside": {"max_epochs": 2, "val_check_interval": 2},
+    "validated, by steps": {"max_steps": 4, "limit_val_batches": 1},
+    "fewer batches": {"max_steps": 3, "limit_train_batches": 2},
+    "reinforced, by epochs": {"max_epochs": 2},
+    "reinforced, by steps": {"max_steps": 8, "limit_val_batches": 1},
 }
 
 
 class KeepAll(Callback):
     """A checkpoint at every point where some callback takes one, by when that was."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, starts: bool) -> None:
+        self.folder, self.starts = folder, starts
         self.paths: dict[tuple[int, str], Path] = {}
         folder.mkdir()
 
@@ -50,8 +52,12 @@ class KeepAll(Callback):
         assert when not in self.paths
         self.paths[when] = path
 
+    def on_train_batch_start(self, trainer: Trainer, *rest: Any) -> None:
+        if self.starts:
+            self.keep(trainer, "start")
+
     def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
-        self.keep(trainer, "batch")
+        self.keep(trainer, "end")
 
     def on_validation_end(self, trainer: Trainer, module: Any) -> None:
         self.keep(trainer, "validation")
@@ -60,8 +66,12 @@ class KeepAll(Callback):
         self.keep(trainer, "epoch")
 
 
+def adam(params: Any) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(params, 0.01)
+
+
 def fine_tuned(folder: Path) -> SFTModule:
-    return SFTModule(Policy(str(folder)), lambda params: torch.optim.AdamW(params, 0.01))
+    return SFTModule(Policy(str(folder)), adam, WarmupLinear, answer_tokens=2)
 
 
 def reinforced(folder: Path) -> GRPOModule:
@@ -72,21 +82,21 @@ def reinforced(folder: Path) -> GRPOModule:
         sampling=Sampling(max_tokens=4),
         beta=0.04,
         updates=2,
-        optimizer=lambda params: torch.optim.AdamW(params, 0.01),
+        optimizer=adam,
+        answer_tokens=2,
     )
 
 
-def run(module: ReasoningModule, folder: Path, options: dict[str, Any], start: Path | None = None):
-    keep = KeepAll(folder)
-    source = MadeUp(TRAINED, val=TRAINED[:2]) if _validates(options) else MadeUp(TRAINED)
-    data = CountingDataModule(source, batch_size=2)
-    trainer = quiet(callbacks=[keep], **options)
+def run(
+    module: ReasoningModule, folder: Path, options: dict[str, Any], start: Path | None = None
+) -> tuple[dict[tuple[int, str], Path], int]:
+    """The checkpoints of a run, and the number of its steps."""
+    keep = KeepAll(folder, options == RUNS["by epochs"] and isinstance(module, SFTModule))
+    validated = {"val": TRAINED[:2]} if any("val" in name for name in options) else {}
+    data = CountingDataModule(MadeUp(TRAINED, **validated), batch_size=2)
+    trainer = quiet(callbacks=[keep], num_sanity_val_steps=0, **options)
     trainer.fit(module, data, ckpt_path=start and str(start))
     return keep.paths, trainer.global_step
-
-
-def _validates(options: dict[str, Any]) -> bool:
-    return any("val" in name for name in options)
 
 
 def content(path: Path, accumulated: int) -> dict[str, Any]:
@@ -109,22 +119,43 @@ def differences(first: Any, second: Any, at: str = "") -> list[str]:
     return [] if same else [f"{at}: {first} {second}"]
 
 
-@pytest.mark.parametrize("make", [fine_tuned, reinforced])
 @pytest.mark.parametrize("name", RUNS)
-def test_every_checkpoint_leads_to_all_later_ones(name, make, family_folder, tmp_path):
-    options = RUNS[name]
-    accumulated = options.get("accumulate_grad_batches", 1)
-    if make is reinforced and accumulated > 1:
-        pytest.skip("updates of stage 2 are not accumulated over batches")
+def test_every_checkpoint_leads_to_all_later_ones(name, family_folder, tmp_path):
+    options, make = RUNS[name], reinforced if name.startswith("reinforced") else fine_tuned
+    folder, accumulated = family_folder("qwen3-vl"), options.get("accumulate_grad_batches", 1)
+    whole, steps = run(make(folder), tmp_path / "whole", options)
+    expected = {when: content(path, accumulated) for when, path in whole.items()}
+    order = list(whole)
+    for at, start in enumerate(order[:-1]):
+        taken, at_end = run(make(folder), tmp_path / str(at), options, whole[start])
+        assert at_end == steps
+        # Hooks of a batch or an epoch that had begun are not called again.
+        assert [when for when in order[at + 1 :] if when[1] == "end"] == [
+            when for when in taken if when[1] == "end"
+        ]
+        for when, path in taken.items():
+            assert not differences(expected[when], content(path, accumulated)), (start, when)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"max_epochs": 1}, {"max_epochs": 2}),
+        ({"max_steps": 3}, {"max_epochs": 2}),
+        ({"max_steps": 2}, {"max_steps": 5}),
+        ({"max_epochs": 1, **ACCUMULATED}, {"max_epochs": 2, **ACCUMULATED}),
+    ],
+)
+def test_a_run_that_has_ended_is_extended(first, then, family_folder, tmp_path):
     folder = family_folder("qwen3-vl")
-    expected, steps = run(make(folder), tmp_path / "whole", options)
-    whens = list(expected)
-    for number, when in enumerate(whens[:-1]):
-        start = expected[when]
-        taken, at = run(make(folder), tmp_path / str(number), options, start)
-        assert at == steps
-        print(when, list(taken))
-        for later, path in taken.items():
-            assert not differences(
-                content(expected[later], accumulated), content(path, accumulated)
-            ), (when, later)
+    # Its learning rate would fall by the end of the shorter run.
+    make = lambda: SFTModule(Policy(str(folder)), adam)  # noqa: E731
+    whole, steps = run(make(), tmp_path / "whole", then)
+    begun, _ = run(make(), tmp_path / "begun", first)
+    last = [path for (_, hook), path in begun.items() if hook == "end"][-1]
+    for start in (last, list(begun.values())[-1]):
+        extended, at_end = run(make(), tmp_path / start.stem, then, start)
+        assert at_end == steps
+        final = [list(paths.values())[-1] for paths in (whole, extended)]
+        accumulated = then.get("accumulate_grad_batches", 1)
+        assert not differences(*(content(path, accumulated) for path in final))
