@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 
-MARKS = "benchmarks.fault_marks.Marking"
+ROOT = Path(__file__).resolve().parents[1]
+MARKS = "fault_marks.Marking"
 SPREAD = {"writing": 0.03, "epoch": 0.05, "step": 0.06, "results": 0.3}
 """Most seconds between what a kill aims at and the kill."""
 
@@ -94,6 +97,5 @@ class Marking(Checkpoint):
 
 def save_policy(folder: Path) -> Path:
     """The small random model that the tests use."""
-    from tests.policy.families import save_family
-
-    return save_family("qwen3-vl", folder)
+    sys.path.append(str(ROOT))
+    return import_module("tests.policy.families").save_family("qwen3-vl", folder)
