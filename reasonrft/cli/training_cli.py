@@ -34,7 +34,7 @@ from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
-from reasonrft.errors import BadInput, Stopped
+from reasonrft.errors import BadInput, Stopped, printable
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -71,6 +71,8 @@ class ReasonRFTCLI(LightningCLI):
         command = given["subcommand"]
         chosen = given[command] = given.get(command) or {}
         chosen.pop("config", None)
+        # Lightning would unpickle a checkpoint that it is given by its address.
+        chosen["weights_only"] = True
         use_own_problems(chosen)
         complete(chosen, command, config_names(args))
         self.config = parser.parse_object(given)
@@ -120,7 +122,7 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
         with ended_by_signals():
             return _run(args)
     except (BadInput, MisconfigurationException, OSError) as error:
-        print(f"reasonrft: {error}", file=sys.stderr)
+        print(f"reasonrft: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(1) from error
 
 
