@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import set_parsing_settings
 from jsonargparse._actions import _ActionPrintConfig
 from jsonargparse._common import parser_context
@@ -23,7 +24,7 @@ import reasonrft.tasks  # noqa: F401
 from reasonrft.cli.config_files import config_names, with_config_paths
 from reasonrft.cli.evaluation_options import (
     add_image_flags,
-    check_last_checkpoint,
+    last_checkpoint,
     set_image_flags,
 )
 from reasonrft.cli.fit_summary import FitSummary
@@ -34,6 +35,7 @@ from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
+from reasonrft.cli.run_manifest import RunManifest
 from reasonrft.errors import BadInput, Stopped, printable
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
@@ -61,6 +63,12 @@ class ReasonRFTCLI(LightningCLI):
         add("--test_problems", type=Names, help="Problems of your own to test on; repeatable.")
         add("--name", type=str | None, help="Name of the run: it writes to outputs/NAME/TASK.")
         add("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+        add(
+            "--resume_changed",
+            type=bool,
+            default=False,
+            help="Go on from a checkpoint of a run that was configured otherwise.",
+        )
         add_image_flags(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -81,8 +89,9 @@ class ReasonRFTCLI(LightningCLI):
         set_image_flags(self.config[self.subcommand], str(self.subcommand))
 
     def _check_checkpoint(self) -> None:
-        chosen = self.config[self.subcommand]
-        check_last_checkpoint(self.trainer, str(self.subcommand), chosen.ckpt_path)
+        command = str(self.subcommand)
+        path = self.config[command].ckpt_path
+        self.config_init[command].ckpt_path = last_checkpoint(self.trainer, command, path)
 
     before_fit = before_validate = before_test = before_predict = _check_checkpoint
 
@@ -101,7 +110,8 @@ class ReasonRFTCLI(LightningCLI):
     def fit(self, **options: Any) -> None:
         """Train, while no other run may train into the same folder."""
         preemption = Preemption()
-        self.trainer.callbacks[:0] = [FitSummary(), preemption]  # type: ignore[attr-defined]
+        manifest = RunManifest(self._plain_config(), self.config.fit.resume_changed)
+        self.trainer.callbacks[:0] = [FitSummary(), manifest, preemption]  # type: ignore[attr-defined]
         if requeued() and options.get("ckpt_path") is None:
             options["ckpt_path"] = "last"
         with locked(Path(self.trainer.default_root_dir)):
@@ -113,6 +123,12 @@ class ReasonRFTCLI(LightningCLI):
                 if sentence := preemption.explain(error):
                     raise sentence from error
                 raise
+
+    def _plain_config(self) -> dict[str, Any]:
+        """The command's configuration as it stands in run_config.yaml."""
+        command = str(self.subcommand)
+        dumped = self._parser(command).dump(self.config[command], skip_none=False)
+        return dict(yaml.safe_load(dumped))
 
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:

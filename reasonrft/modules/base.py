@@ -143,6 +143,13 @@ class ReasoningModule(EvaluatedModule):
                 f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
                 f"this policy trains, such as {missing[0]}: it is another policy's"
             )
+        for name, value in self.named_parameters():
+            there = checkpoint["state_dict"].get(name, value).shape
+            if name in trained and there != value.shape:
+                raise BadInput(
+                    f"the checkpoint's {name} has the shape {tuple(there)} and this policy's "
+                    f"{tuple(value.shape)}: it is another policy's"
+                )
         base = checkpoint.get("base_digest")
         if base and self.policy.base_digest and base != self.policy.base_digest:
             raise BadInput(
