@@ -43,7 +43,7 @@ def write_aside(target: Path, is_whole: Callable[[Path], bool] = Path.exists) ->
             yield draft
             put_in_place(target, is_whole)
         finally:
-            _remove(draft)
+            remove(draft)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def prepare_draft(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     _restore(target)
     for left in target.parent.glob(f".*{DRAFT}"):
-        _remove(left)
+        remove(left)
     return draft_of(target)
 
 
@@ -77,9 +77,9 @@ def put_in_place(target: Path, is_whole: Callable[[Path], bool] = Path.exists) -
     if is_whole(target):
         _keep(target)
     if draft.is_dir() or target.is_dir():
-        _remove(target)
+        remove(target)
     os.replace(draft, target)
-    _remove(_replaced(target))
+    remove(_replaced(target))
     _sync(target.parent)
 
 
@@ -124,7 +124,7 @@ def _replaced(target: Path) -> Path:
 def _keep(target: Path) -> None:
     """Let a target be the one before: under both names where that can be, else moved."""
     previous, replaced = previous_of(target), _replaced(target)
-    _remove(replaced)
+    remove(replaced)
     if target.is_file() and not previous.is_dir():
         try:
             os.link(target, replaced)
@@ -143,10 +143,10 @@ def _restore(target: Path) -> None:
     replaced, previous = _replaced(target), previous_of(target)
     if replaced.exists() and not previous.exists():
         os.rename(replaced, previous)
-    _remove(replaced)
+    remove(replaced)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

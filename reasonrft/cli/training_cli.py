@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
 import reasonrft.datamodules
+import reasonrft.distributed.sharding_strategy
 import reasonrft.losses
 import reasonrft.modules
 import reasonrft.rewards
@@ -111,7 +112,8 @@ class ReasonRFTCLI(LightningCLI):
         """Train, while no other run may train into the same folder."""
         preemption = Preemption()
         manifest = RunManifest(self._plain_config(), self.config.fit.resume_changed)
-        self.trainer.callbacks[:0] = [FitSummary(), manifest, preemption]  # type: ignore[attr-defined]
+        first = [FitSummary(), manifest, preemption]
+        self.trainer.callbacks[:0] = first  # type: ignore[attr-defined]
         if requeued() and options.get("ckpt_path") is None:
             options["ckpt_path"] = "last"
         with locked(Path(self.trainer.default_root_dir)):

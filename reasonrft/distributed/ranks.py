@@ -16,6 +16,11 @@ from reasonrft.errors import BadInput, Stopped
 T = TypeVar("T")
 
 
+def is_first_rank() -> bool:
+    """Whether this process is the one that writes files."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
 def all_gather(value: T) -> list[T]:
     """The values of all ranks, in order of rank; tensors lie on the CPU."""
     if not distributed.is_initialized():
@@ -30,7 +35,9 @@ def over_all_ranks(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
     if not distributed.is_initialized():
         return function(*rows)
     rows_by_rank = all_gather(rows)
-    result = function(*map(torch.cat, zip(*rows_by_rank, strict=True)))
+    # A rank without any row does not know how long one is.
+    there = [rows for rows in rows_by_rank if len(rows[0])]
+    result = function(*map(torch.cat, zip(*there, strict=True)))
     return result.split([len(first) for first, *_ in rows_by_rank])[distributed.get_rank()]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
 from reasonrft.checkpoints.loop_position import begin_epoch_anew, straighten
+from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -18,6 +20,7 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
+from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 
@@ -69,10 +72,12 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
+        if self.device_mesh is not None:  # the strategy's, if it spreads weights over ranks
+            shard(self.policy, self.device_mesh)
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(weight_decay_groups(self))
+        optimizer = make_optimizer(self.optimizer, weight_decay_groups(self))
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
@@ -100,11 +105,21 @@ class ReasoningModule(EvaluatedModule):
         gap = check_images_matter(self.policy, groups)
         if gap is not None:
             self._images_checked = True
-            self.log("train/image_gap", gap, batch_size=len(groups))
+            self.log("train/image_gap", gap, batch_size=max(1, len(groups)))
+
+    def fill_gradients(self) -> list[nn.Parameter]:
+        """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
+        trained = [value for value in self.policy.parameters() if value.requires_grad]
+        for value in trained:
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+        return trained
+
+    def answering(self) -> AbstractContextManager[None]:
+        return self.engine.ready(self.policy, self.global_step)
 
     def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
         greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
-        self.engine.sync(self.policy, self.global_step)
         rollout = self.engine.generate(batch, 1, greedy)
         return Answers(
             [texts[0] for texts in rollout.texts],
@@ -127,12 +142,10 @@ class ReasoningModule(EvaluatedModule):
 
         An adapter's checkpoint knows them by their digest.
         """
-        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
-        if frozen:
-            # Statistics of batch norms are no weights, and move while they are trained.
-            kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
-            state = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        # Statistics of batch norms are no weights, and move while they are trained.
+        kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
         checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
