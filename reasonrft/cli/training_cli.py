@@ -11,7 +11,7 @@ from jsonargparse._actions import _ActionPrintConfig
 from jsonargparse._common import parser_context
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
@@ -31,12 +31,13 @@ from reasonrft.cli.evaluation_options import (
 from reasonrft.cli.fit_summary import FitSummary
 from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.one_sentence import OneSentenceParser
+from reasonrft.cli.preemption import Preemption, QuietSignals, WholeFitLoop, requeued
 from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
 from reasonrft.cli.run_manifest import RunManifest
-from reasonrft.errors import BadInput, printable
+from reasonrft.errors import BadInput, Stopped, printable
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -100,16 +101,30 @@ class ReasonRFTCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise BadInput(f"trainer: {' '.join(str(error).split())}") from error
+        trainer._signal_connector = QuietSignals(trainer)
+        trainer.fit_loop = WholeFitLoop.of(trainer)
+        return trainer
 
     def fit(self, **options: Any) -> None:
         """Train, while no other run may train into the same folder."""
+        preemption = Preemption()
         manifest = RunManifest(self._plain_config(), self.config.fit.resume_changed)
-        self.trainer.callbacks[:0] = [FitSummary(), manifest]  # type: ignore[attr-defined]
+        first = [FitSummary(), manifest, preemption]
+        self.trainer.callbacks[:0] = first  # type: ignore[attr-defined]
+        if requeued() and options.get("ckpt_path") is None:
+            options["ckpt_path"] = "last"
         with locked(Path(self.trainer.default_root_dir)):
-            self.trainer.fit(**options)
+            try:
+                self.trainer.fit(**options)
+            except (SIGTERMException, Stopped):
+                raise preemption.ending(self.trainer) from None
+            except (BadInput, RuntimeError) as error:
+                if sentence := preemption.explain(error):
+                    raise sentence from error
+                raise
 
     def _plain_config(self) -> dict[str, Any]:
         """The command's configuration as it stands in run_config.yaml."""

@@ -94,6 +94,10 @@ class ReasoningModule(EvaluatedModule):
         place = f"{self.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}"
         torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:7], "big"))
 
+    def discard_step(self) -> None:
+        """Forget what was added up since the last optimizer step, which is not taken."""
+        self.zero_grad()
+
     def check_images(self, groups: Sequence[Group]) -> None:
         """Before the first update on images: the policy is not blind to them."""
         if self._images_checked:
