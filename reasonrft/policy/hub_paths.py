@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -11,6 +12,7 @@ from reasonrft.errors import BadInput
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 SHIPPED = ("tiny", "tiny-counting")
+_NEEDS_WEIGHTS = ContextVar("needs_weights", default=True)
 
 
 def resolve(path: str) -> str:
@@ -28,6 +30,16 @@ def resolve(path: str) -> str:
             f"comes with reasonrft ({shipped})"
         )
     return path
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Within this context a folder of a model needs no weights: its config.json says its shape."""
+    token = _NEEDS_WEIGHTS.set(False)
+    try:
+        yield
+    finally:
+        _NEEDS_WEIGHTS.reset(token)
 
 
 def portable_name(path: str) -> str:
@@ -54,7 +66,7 @@ def _check_weights(folder: Path) -> None:
             f"{folder} holds an adapter, not a model: name its base as the policy and this folder "
             "as the adapter's path"
         )
-    if not any(folder.glob("*.safetensors")):
+    if _NEEDS_WEIGHTS.get() and not any(folder.glob("*.safetensors")):
         raise BadInput(f"{folder} has no *.safetensors; weights in other formats are not loaded")
 
 
