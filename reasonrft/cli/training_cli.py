@@ -104,14 +104,17 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
     silence()
     try:
         with ended_by_signals():
-            return _run(args)
+            return command_line(args)
     except (BadInput, MisconfigurationException, OSError) as error:
         print(f"reasonrft: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 
 
-def _run(args: Sequence[str] | None) -> ReasonRFTCLI:
-    return ReasonRFTCLI(
+def command_line(
+    args: Sequence[str] | None, cli: type[ReasonRFTCLI] = ReasonRFTCLI
+) -> ReasonRFTCLI:
+    """A command line's objects, made as its configuration says, and its command run."""
+    return cli(
         LightningModule,
         LightningDataModule,
         subclass_mode_model=True,

@@ -9,7 +9,8 @@ from transformers import PreTrainedModel
 
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import Lora
-from reasonrft.policy.image_features import ImageFeatureCache
+from reasonrft.policy.collate import Inputs
+from reasonrft.policy.image_features import PIXELS, ImageFeatureCache
 from reasonrft.policy.loading import full_precision, load_outline
 from reasonrft.policy.policy import Policy
 
@@ -22,11 +23,13 @@ def hollow(policy: Policy, fake: FakeTensorMode) -> None:
     """Prepare a policy as for training, from its config.json alone."""
     if policy.adapter and policy.adapter.path:
         policy.adapter = _outline_of(policy.adapter)
-    with fake:
+    with torch.device("meta"):
         model = load_outline(*policy.source)
         if policy.quantize:
             _quantize(model)
         policy.prepare(model)
+    with fake:
+        _from_meta(model)
     policy.image_features = HollowFeatures(0)
     # Nothing is sampled: that there are placeholders is enough.
     policy._placeholders = [0]
@@ -40,6 +43,11 @@ class HollowFeatures(ImageFeatureCache):
 
     def _put(self, key: bytes, features: Any) -> None:
         self._entries[key] = features
+
+    def bytes_of(self, inputs: Inputs) -> int:
+        """What the features of these inputs take."""
+        kept = PIXELS in inputs and self._entries.get(self.key(inputs[PIXELS]))
+        return kept.bytes if kept else 0
 
 
 def _outline_of(saved: Lora) -> Lora:
@@ -56,21 +64,44 @@ def _outline_of(saved: Lora) -> Lora:
 
 def _quantize(model: PreTrainedModel) -> None:
     """Hold the language model's linear layers in 4 bits."""
+    from bitsandbytes.nn import Linear4bit
+
     kept = full_precision(model)
     for name, layer in list(model.named_modules()):
         inside = any(name == prefix or name.startswith(f"{prefix}.") for prefix in kept)
         if isinstance(layer, nn.Linear) and not inside:
-            model.set_submodule(name, _in_four_bits(layer))
+            has_bias, dtype = layer.bias is not None, layer.weight.dtype
+            sizes = (layer.in_features, layer.out_features)
+            made = Linear4bit(*sizes, has_bias, dtype, True, "nf4")
+            made.bias, made.support_avx512bf16_for_cpu = layer.bias, False
+            model.set_submodule(name, made)
     model.is_loaded_in_4bit = True  # asked for by peft
 
 
-def _in_four_bits(layer: nn.Linear) -> nn.Module:
-    from bitsandbytes.functional import QuantState
-    from bitsandbytes.nn import Linear4bit
+def _from_meta(model: nn.Module) -> None:
+    """Let weights and buffers be on a device, for code that asks where; tied ones stay tied."""
+    made: dict[int, Any] = {}
+    for module in model.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                if id(weight) not in made:
+                    made[id(weight)] = _weight(weight, module)
+                module._parameters[name] = made[id(weight)]
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = torch.empty_like(buffer, device="cpu")
 
-    dtype, count = layer.weight.dtype, layer.weight.numel()
-    made = Linear4bit(layer.in_features, layer.out_features, False, dtype, True, "nf4")
-    made.bias, made.support_avx512bf16_for_cpu = layer.bias, False
+
+def _weight(weight: Tensor, module: nn.Module) -> Any:
+    if type(weight).__name__ == "Params4bit":
+        return _weight_in_four_bits(module)
+    return nn.Parameter(torch.empty_like(weight, device="cpu"), weight.requires_grad)
+
+
+def _weight_in_four_bits(layer: Any) -> Any:
+    from bitsandbytes.functional import QuantState
+
+    count = layer.in_features * layer.out_features
     weight: Any = nn.Parameter(torch.empty((count + 1) // 2, 1, dtype=torch.uint8), False)
     scales = -(-count // BLOCK)
     of_scales = QuantState(
@@ -81,17 +112,15 @@ def _in_four_bits(layer: nn.Linear) -> nn.Module:
     )
     weight.quant_state = QuantState(
         absmax=torch.empty(scales, dtype=torch.uint8),
-        shape=layer.weight.shape,
+        shape=torch.Size((layer.out_features, layer.in_features)),
         code=torch.empty(16),
         blocksize=BLOCK,
         quant_type="nf4",
-        dtype=dtype,
+        dtype=layer.compute_dtype,
         offset=torch.empty(()),
         state2=of_scales,
     )
-    weight.compress_statistics, weight.quant_type = True, "nf4"  # asked for by peft
-    made.weight = weight
-    return made
+    return weight
 
 
 def scales_of(model: nn.Module) -> list[Tensor]:

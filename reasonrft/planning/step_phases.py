@@ -5,16 +5,17 @@ training calls; only what asks for contents is left out (which tokens are sample
 say), and decoding, which begins with its last tokens: a cache as long as it gets.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.amp import GradScaler
 
-from reasonrft.errors import BadInput
 from reasonrft.losses import LossInputs
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
 from reasonrft.modules.base import weight_decay_groups
@@ -22,7 +23,7 @@ from reasonrft.modules.policy_checks import switch_off_dropout
 from reasonrft.planning.hollow_policy import hollow, scales_of
 from reasonrft.planning.longest_batch import Longest
 from reasonrft.planning.memory_trace import MemoryTrace, Parts
-from reasonrft.policy.encoder import Prompt, PromptBatch
+from reasonrft.policy.encoder import Example, Prompt, PromptBatch
 from reasonrft.policy.parts import parts_of
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
@@ -73,31 +74,32 @@ class HollowStep:
                 with self.trace.phase("evaluation"), _autocast(step.precision):
                     sampling = Sampling(temperature=0.0, max_tokens=self.module.answer_tokens)
                     self._decode(longest.take(step.eval_batch_size), 1, sampling)
-            with _autocast(step.precision):
-                self._learn(longest, step)
-            with self.trace.phase("optimizer"):
-                optimizer.step()
+            if isinstance(self.module, GRPOModule):
+                # Lightning's autocast is over all of a step, which does its own backward.
+                with _autocast(step.precision):
+                    self._reinforce(self.module, longest.take(step.batch_size), step.micro_batch)
+                    self._update(optimizer)
+            elif isinstance(self.module, SFTModule):
+                self._fine_tune(self.module, longest, step)
+                self._update(optimizer)
         return dict(self.trace.phases)
 
-    def _learn(self, longest: Longest, step: Step) -> None:
-        if isinstance(self.module, GRPOModule):
-            return self._reinforce(self.module, longest.take(step.batch_size), step.micro_batch)
-        if not isinstance(self.module, SFTModule):
-            raise BadInput(f"plan knows SFTModule and GRPOModule, not {type(self.module).__name__}")
-        groups = [
-            Group(prompt, [torch.zeros(length, dtype=torch.long)])
-            for prompt, length in zip(
-                longest.take(step.micro_batch),
-                _repeated(longest.responses, step.micro_batch),
-                strict=True,
-            )
+    def _update(self, optimizer: Any) -> None:
+        with self.trace.phase("optimizer"):
+            optimizer.step()
+
+    def _fine_tune(self, module: SFTModule, longest: Longest, step: Step) -> None:
+        lengths = [
+            longest.responses[at % len(longest.responses)] for at in range(step.micro_batch)
+        ]
+        examples = [
+            Example(prompt, torch.zeros(length, dtype=torch.long))
+            for prompt, length in zip(longest.take(step.micro_batch), lengths, strict=True)
         ]
         with self.trace.phase("update"):
-            self.module.policy = self.policy
-            row = self.module.row_tokens
-            scores = score(self.policy, groups, 1.0, row is not None, row or 0, False)
-            (-scores.log_probs).sum().backward()
-            del scores
+            with _autocast(step.precision):
+                loss = module.negative_log_likelihood(examples).sum()
+            loss.backward()
             self._fill_gradients()
 
     def _reinforce(self, module: GRPOModule, prompts: list[Prompt], micro_batch: int) -> None:
@@ -181,17 +183,11 @@ def _inputs(log_probs: Tensor, reference: Tensor | None) -> LossInputs:
     return LossInputs(log_probs, old, weights, weights, numbers, reference)
 
 
-def _repeated(values: Sequence[int], count: int) -> list[int]:
-    return [values[at % len(values)] for at in range(count)]
-
-
-@contextmanager
-def _autocast(precision: str) -> Iterator[None]:
-    """As Lightning does for a whole step."""
-    types = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    mixed = types.get(precision)
-    with torch.autocast("cpu", mixed) if mixed else nullcontext():
-        yield
+def _autocast(precision: str) -> AbstractContextManager[Any]:
+    """As the trainer does; the types that it computes in are the same on all devices."""
+    if precision not in ("bf16-mixed", "16-mixed"):
+        return nullcontext()
+    return MixedPrecision(precision, "cpu", GradScaler("cpu")).autocast_context_manager()  # type: ignore[arg-type]
 
 
 def _mark_tower(policy: Policy, trace: MemoryTrace) -> None:

@@ -89,7 +89,7 @@ class Policy(nn.Module):
         self.revision, self.trust_remote_code = revision, trust_remote_code
         self.train_parts = tuple(train_parts)
         self.activation_checkpointing = activation_checkpointing
-        self.logit_chunk = logit_chunk
+        self.logit_chunk, self.image_memory = logit_chunk, image_memory
         self.image_features = ImageFeatureCache(image_memory)
         self._encoded_in_rows = 0
         self._attention_registered = False
