@@ -15,15 +15,16 @@ from reasonrft.cli.exit_codes import exit_code
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
 from reasonrft.errors import BadInput
-from reasonrft.planning.knobs import Knob, knobs
+from reasonrft.planning.knobs import Knob, advice, knobs
 from reasonrft.planning.plan_run import Plan, plan_run
 from reasonrft.policy.hub_paths import without_weights
 
 GIB = 2**30
 ROOM = 0.95
 """Share of a device's memory that a plan may fill: allocators lose some between tensors."""
-MOST_TRIED = 4
+MOST_TRIED = 6
 """Knobs whose effect is computed; each takes as long as the plan itself."""
+LEAST_GAIN = 0.98
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SIZE = re.compile(r"([\d.]+)\s*([kmgt]?)i?b?", re.IGNORECASE)
 
@@ -77,8 +78,8 @@ def _plan(chosen: argparse.Namespace, options: list[str]) -> int:
     tried = [] if fits else _try(cli, plan, options, memory, chosen.worst_case)
     if chosen.json:
         print(json.dumps(_report(plan, device, fits, tried)))
-    elif tried:
-        print(_advice(tried, device))
+    elif not fits:
+        print(_advice(tried))
     return 0
 
 
@@ -121,15 +122,25 @@ def parse_size(text: str) -> int:
 def _try(
     cli: ReasonRFTCLI, plan: Plan, options: Sequence[str], memory: int | None, worst_case: bool
 ) -> list[tuple[Knob, int, bool]]:
-    """What knobs would bring, one after the other, until one is enough: its peak, and whether."""
-    tried = []
-    for knob in _knobs(cli, plan)[:MOST_TRIED]:
-        _, other, device = _planned([*options, *knob.options], memory, worst_case)
-        fits = other.peak <= ROOM * device.memory
-        tried.append((knob, other.peak, fits))
-        if fits:
+    """Knobs turned one after the other until all fits: each with the peak then, and whether.
+
+    One that brings next to nothing is left as it is.
+    """
+    turned: list[tuple[Knob, int, bool]] = []
+    options, seen = list(options), set()
+    for _ in range(MOST_TRIED):
+        knob = next((knob for knob in _knobs(cli, plan) if knob not in seen), None)
+        if knob is None:
             break
-    return tried
+        seen.add(knob)
+        other_cli, other, device = _planned([*options, *knob.options], memory, worst_case)
+        if other.peak > LEAST_GAIN * plan.peak:
+            continue
+        cli, plan, options = other_cli, other, [*options, *knob.options]
+        turned.append((knob, plan.peak, plan.peak <= ROOM * device.memory))
+        if turned[-1][2]:
+            break
+    return turned
 
 
 def _knobs(cli: ReasonRFTCLI, plan: Plan) -> list[Knob]:
@@ -179,14 +190,12 @@ def _ranks(plan: Plan) -> str:
     return f"{ranks.total} ({ranks.nodes} x {ranks.devices}), {how}"
 
 
-def _advice(tried: Sequence[tuple[Knob, int, bool]], device: Device) -> str:
-    lines = [
-        f"{knob}: {_gib(peak)} GiB, {'which fits' if fits else 'not enough'} ({knob.effect})"
-        for knob, peak, fits in tried
-    ]
-    if not tried[-1][2]:
-        lines.append("Several of them together, or weights over more ranks (--config fsdp.yaml).")
-    return "\n".join(lines)
+def _advice(turned: Sequence[tuple[Knob, int, bool]]) -> str:
+    """What was turned, each on top of those before."""
+    lines = [f"{knob}: then {_gib(peak)} GiB ({knob.effect})" for knob, peak, _ in turned]
+    if turned and turned[-1][2]:
+        return "\n".join([*lines, "With that it fits."])
+    return "\n".join([*lines, f"That is not enough: {advice(None)}."])
 
 
 def _report(
@@ -207,4 +216,3 @@ def _report(
             for knob, peak, enough in tried
         ],
     }
-

@@ -34,6 +34,7 @@ from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
 from reasonrft.errors import BadInput
+from reasonrft.planning.out_of_memory import explained
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -82,6 +83,10 @@ class ReasonRFTCLI(LightningCLI):
         check_last_checkpoint(self.trainer, str(self.subcommand), chosen.ckpt_path)
 
     before_fit = before_validate = before_test = before_predict = _check_checkpoint
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with explained(self.trainer):
+            super()._run_subcommand(subcommand)
 
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""

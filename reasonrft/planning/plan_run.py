@@ -80,7 +80,11 @@ def plan_run(
 
 
 def _step(
-    module: ReasoningModule, data: TaskDataModule, trainer: Mapping[str, Any], found: Longest, gpu: bool
+    module: ReasoningModule,
+    data: TaskDataModule,
+    trainer: Mapping[str, Any],
+    found: Longest,
+    gpu: bool,
 ) -> Step:
     longest_prompt = found.prompts[0].length
     batch_size, micro_batch = data.batch_size, data.batch_size
@@ -144,7 +148,9 @@ def ranks_of(trainer: Mapping[str, Any]) -> Ranks:
         given = getattr(strategy, "_data_parallel_size", None)
         size = getattr(strategy, "shard_size", given if isinstance(given, int) else None)
         return Ranks(devices, nodes, "fsdp", size)
-    return Ranks(devices, nodes, "ddp" if devices * nodes > 1 or "ddp" in name.lower() else "single")
+    return Ranks(
+        devices, nodes, "ddp" if devices * nodes > 1 or "ddp" in name.lower() else "single"
+    )
 
 
 def _count(devices: Any) -> int:

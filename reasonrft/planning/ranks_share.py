@@ -66,7 +66,9 @@ def units_of(model: Any) -> Units:
         }
         for counts in (lambda value: True, lambda value: value.requires_grad)
     )
-    root = [sizes["all"] - sizes["tower"] - len(layers) * sizes["layer"] for sizes in (whole, trained)]
+    root = [
+        sizes["all"] - sizes["tower"] - len(layers) * sizes["layer"] for sizes in (whole, trained)
+    ]
     return Units(
         whole["all"],
         max(0, root[0]),

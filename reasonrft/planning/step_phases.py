@@ -89,9 +89,7 @@ class HollowStep:
             optimizer.step()
 
     def _fine_tune(self, module: SFTModule, longest: Longest, step: Step) -> None:
-        lengths = [
-            longest.responses[at % len(longest.responses)] for at in range(step.micro_batch)
-        ]
+        lengths = [longest.responses[at % len(longest.responses)] for at in range(step.micro_batch)]
         examples = [
             Example(prompt, torch.zeros(length, dtype=torch.long))
             for prompt, length in zip(longest.take(step.micro_batch), lengths, strict=True)
