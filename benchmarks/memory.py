@@ -77,8 +77,8 @@ RUNS = {
 def main() -> None:
     parser = ArgumentParser(description="Compare planned and measured memory of runs on a CPU.")
     parser.add_argument("--only", type=str, default=",".join(RUNS), help="runs, by commas")
-    parser.add_argument("--hidden", type=int, default=512, help="width of the model")
-    parser.add_argument("--layers", type=int, default=8, help="depth of the model")
+    parser.add_argument("--hidden", type=int, default=384, help="width of the model")
+    parser.add_argument("--layers", type=int, default=6, help="depth of the model")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -101,7 +101,8 @@ def save_model(folder: Path, hidden: int, layers: int) -> None:
     config = make_config(
         processor.tokenizer, hidden, layers, 8, 4 if layers > 1 else 1, hidden // 2
     )
-    config.text_config.vocab_size = VOCABULARY if layers > 1 else len(processor.tokenizer)
+    text: Any = config.text_config
+    text.vocab_size = VOCABULARY if layers > 1 else len(processor.tokenizer)
     torch.manual_seed(0)
     logging.disable_progress_bar()
     Qwen3VLForConditionalGeneration(config).save_pretrained(folder)

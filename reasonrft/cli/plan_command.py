@@ -147,7 +147,7 @@ def _knobs(cli: ReasonRFTCLI, plan: Plan) -> list[Knob]:
     accumulated = cli.config_init["fit"]["trainer"].get("accumulate_grad_batches") or 1
     data: Any = cli.datamodule
     sizes = (data.batch_size, data.eval_batch_size, plan.micro_batch, accumulated)
-    return knobs(plan.peak_phase, cli.model, *sizes)  # type: ignore[arg-type]
+    return knobs(plan.peak_phase, cli.model, *sizes)
 
 
 def _table(plan: Plan, device: Device, fits: bool) -> str:
@@ -168,8 +168,8 @@ def _table(plan: Plan, device: Device, fits: bool) -> str:
             "",
             *lines,
             "",
-            f"The peak is {_gib(plan.peak)} GiB, in the phase {plan.peak_phase}. On a {device.name} "
-            f"of {_gib(device.memory)} GiB it {verdict}.",
+            f"The peak is {_gib(plan.peak)} GiB, in the phase {plan.peak_phase}. "
+            f"On a {device.name} of {_gib(device.memory)} GiB it {verdict}.",
         ]
     )
 

@@ -75,7 +75,7 @@ def _quantize(model: PreTrainedModel) -> None:
             made = Linear4bit(*sizes, has_bias, dtype, True, "nf4")
             made.bias, made.support_avx512bf16_for_cpu = layer.bias, False
             model.set_submodule(name, made)
-    model.is_loaded_in_4bit = True  # asked for by peft
+    vars(model)["is_loaded_in_4bit"] = True  # asked for by peft
 
 
 def _from_meta(model: nn.Module) -> None:

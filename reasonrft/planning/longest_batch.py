@@ -16,6 +16,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reasonrft.datamodules import TaskDataModule
+from reasonrft.datamodules.base import name_of
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind
 from reasonrft.errors import BadInput
 from reasonrft.policy.collate import extend
@@ -68,7 +69,7 @@ def has_processor(policy: Policy) -> bool:
 
 def _longest_of_data(policy: Policy, data: TaskDataModule, kind: Kind) -> Longest:
     encode = Encode(policy.encoder, Asking(data.common_task, data.target), kind)
-    problems = data.source.problems("train", data.common_task and type(data.common_task).name)
+    problems = data.source.problems("train", name_of(data.common_task))
     read: Sequence[Problem] = problems
     if len(problems) > MOST_READ:
         read = random.Random(0).sample(list(problems), MOST_READ)
@@ -124,7 +125,8 @@ def _prompt_without_processor(policy: Policy, length: int, images: int) -> Promp
     config, vision = policy.model.config, policy.model.config.vision_config
     # What there is of an encoder without a processor: nothing is padded here.
     policy.encoder = SimpleNamespace(tokenizer=SimpleNamespace(pad_token_id=0))  # type: ignore
-    patch, merge = getattr(vision, "patch_size", None), getattr(vision, "spatial_merge_size", None)
+    patch: Any = getattr(vision, "patch_size", None)
+    merge: Any = getattr(vision, "spatial_merge_size", None)
     if not isinstance(patch, int) or not isinstance(merge, int):
         return Prompt(_problem(0), "", _text_inputs(torch.zeros(1, 1, dtype=torch.long)))
     tokens = (length - WORDS) // images
@@ -134,7 +136,7 @@ def _prompt_without_processor(policy: Policy, length: int, images: int) -> Promp
     ids = torch.zeros(1, images * (side * side + 2), dtype=torch.long)
     spans = ids.view(images, -1)
     spans[:, 0], spans[:, 1:-1] = config.vision_start_token_id, config.image_token_id
-    channels = getattr(vision, "in_channels", None) or getattr(vision, "in_chans", 3)
+    channels: int = getattr(vision, "in_channels", None) or getattr(vision, "in_chans", None) or 3
     width = channels * getattr(vision, "temporal_patch_size", 1) * patch**2
     grid = torch.tensor([[1, side * merge, side * merge]] * images)
     inputs = _text_inputs(ids) | {

@@ -41,14 +41,15 @@ class Living:
 class MemoryTrace(TorchDispatchMode):
     """Counts the bytes that live, by the part that they were made for; knows each phase's peak."""
 
-    def __init__(self, fake: FakeTensorMode, vocabulary: int) -> None:
+    def __init__(self, fake: FakeTensorMode, vocabulary: int, on_gpu: bool = False) -> None:
         """
         Args:
             fake: The mode of all fake tensors.
             vocabulary: Width of logits, by which they are known.
+            on_gpu: Whether it is a GPU's memory: some kernels need less there.
         """
         super().__init__()
-        self.fake, self.vocabulary = fake, vocabulary
+        self.fake, self.vocabulary, self.on_gpu = fake, vocabulary, on_gpu
         self.phases: dict[str, Parts] = {}
         self._part = "activations"
         self._live: dict[int, Living] = {}
@@ -107,9 +108,8 @@ class MemoryTrace(TorchDispatchMode):
         name = func.overloadpacket.__name__
         if name == "index" and isinstance(args[0], FakeTensor):
             args = (args[0], _places(args[1]))
-        if name in FACTORIES and _is_large(args[0], kwargs):
-            with self.fake:
-                result = func(*args, **kwargs)
+        if FakeTensor in types or (name in FACTORIES and _is_large(args[0], kwargs)):
+            result = self.fake.dispatch(func, types, args, kwargs)
         else:
             result = func(*args, **kwargs)
         part = self._part
@@ -119,10 +119,17 @@ class MemoryTrace(TorchDispatchMode):
             if isinstance(value, Tensor):
                 is_logits = value.is_floating_point() and value.shape[-1:] == (self.vocabulary,)
                 self._count(value, "head" if is_logits else part)
-        if name == "gemm_4bit":
-            # Its kernel makes a whole weight of the 4 bits for a moment.
-            self._look(prod(args[2]) * args[0].element_size())
+        self._look(self._scratch(name, args))
         return result
+
+    def _scratch(self, name: str, args: Any) -> int:
+        """What bitsandbytes' kernels take for a moment."""
+        if name == "gemm_4bit":  # a whole weight of the 4 bits
+            return prod(args[2]) * args[0].element_size()
+        if name == "optimizer_update_8bit_blockwise" and not self.on_gpu:
+            # On a CPU all is in float32: both moments, the gradient, a root and a quotient.
+            return 5 * 4 * args[1].numel()
+        return 0
 
     def _is_weight(self, value: Tensor) -> bool:
         return value.untyped_storage()._cdata in self._parameters

@@ -5,7 +5,7 @@ step was in, and what they were working on.
 """
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,7 +88,7 @@ def _work(local: Frame) -> str:
     return ""
 
 
-def _advice(trainer: Any, module: Any, phase: str, frames: list[Frame]) -> str:
+def _advice(trainer: Any, module: Any, phase: str, frames: Sequence[Frame]) -> str:
     data = getattr(trainer, "datamodule", None)
     if not isinstance(module, ReasoningModule) or data is None:
         return advice(None)

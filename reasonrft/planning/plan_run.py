@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -64,10 +65,10 @@ def plan_run(
             f"{type(data).__name__}"
         )
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    hollow = HollowStep(module, fake)
+    hollow = HollowStep(module, fake, on_gpu)
     ranks = ranks_of(trainer)
-    found = longest(module.policy, data, module.learns_from, fake, worst_case)  # type: ignore[arg-type]
-    step = _step(module, data, trainer, found, on_gpu)
+    found = longest(module.policy, data, module.learns_from, fake, worst_case)
+    step = _step(module, data, trainer, found)
     phases = hollow.run(found, step)
     units = units_of(module.policy.model)
     remembered = _remembered(module, found, phases)
@@ -84,13 +85,14 @@ def _step(
     data: TaskDataModule,
     trainer: Mapping[str, Any],
     found: Longest,
-    gpu: bool,
 ) -> Step:
     longest_prompt = found.prompts[0].length
-    batch_size, micro_batch = data.batch_size, data.batch_size
+    batch_size = micro_batch = data.batch_size
+    count = int(trainer.get("accumulate_grad_batches") or 1)
     if isinstance(module, GRPOModule):
         group = longest_prompt + module.group_size * module.sampling.max_tokens
         micro_batch = max(1, min(batch_size, module.micro_batch_tokens // group))
+        count = -(-batch_size // micro_batch)
     elif data.batch_tokens is not None:
         micro_batch = max(1, data.batch_tokens // (longest_prompt + found.responses[0]))
     answers = trainer.get("limit_val_batches") != 0 and data.eval_splits("validate")
@@ -99,8 +101,8 @@ def _step(
         batch_size,
         data.eval_batch_size if answers and own else 0,
         micro_batch,
+        count,
         str(trainer.get("precision") or "32-true"),
-        gpu,
     )
 
 
@@ -148,14 +150,11 @@ def ranks_of(trainer: Mapping[str, Any]) -> Ranks:
         given = getattr(strategy, "_data_parallel_size", None)
         size = getattr(strategy, "shard_size", given if isinstance(given, int) else None)
         return Ranks(devices, nodes, "fsdp", size)
-    return Ranks(
-        devices, nodes, "ddp" if devices * nodes > 1 or "ddp" in name.lower() else "single"
-    )
+    several = devices * nodes > 1 or "ddp" in name.lower()
+    return Ranks(devices, nodes, "ddp" if several else "single")
 
 
 def _count(devices: Any) -> int:
-    import torch
-
     if devices in (None, "auto", -1, "-1"):
         return max(1, torch.cuda.device_count())
     if isinstance(devices, (list, tuple)):

@@ -5,7 +5,6 @@ and reference. Beside that it holds, for a while, whole weights of what it compu
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,34 +57,26 @@ def units_of(model: Any) -> Units:
     """A model's units as `policy/sharding.py` makes them: each decoder layer, tower, the rest."""
     layers = model.get_decoder().layers
     tower = model.get_submodule(parts_of(model).tower)
-    whole, trained = (
-        {
-            "all": _bytes(model, counts),
-            "tower": _bytes(tower, counts),
-            "layer": _bytes(layers[0], counts),
-        }
-        for counts in (lambda value: True, lambda value: value.requires_grad)
-    )
-    root = [
-        sizes["all"] - sizes["tower"] - len(layers) * sizes["layer"] for sizes in (whole, trained)
-    ]
+    modules = (model, layers[0], tower)
+    whole, layer, at_tower = (_bytes(module) for module in modules)
+    trained, trained_layer, trained_tower = (_bytes(module, True) for module in modules)
     return Units(
-        whole["all"],
-        max(0, root[0]),
-        whole["layer"],
-        whole["tower"],
-        trained["all"],
-        max(0, root[1]),
-        trained["layer"],
+        all=whole,
+        root=whole - at_tower - len(layers) * layer,
+        layer=layer,
+        tower=at_tower,
+        trained=trained,
+        trained_root=trained - trained_tower - len(layers) * trained_layer,
+        trained_layer=trained_layer,
     )
 
 
-def _bytes(module: nn.Module, counts: Callable[[torch.Tensor], bool]) -> int:
-    """4-bit weights are on every rank already."""
+def _bytes(module: nn.Module, trained: bool = False) -> int:
+    """Without weights in 4 bits, which are whole on every rank."""
     return sum(
         value.nbytes
         for value in module.parameters()
-        if value.dtype != torch.uint8 and counts(value)
+        if value.dtype != torch.uint8 and (value.requires_grad or not trained)
     )
 
 

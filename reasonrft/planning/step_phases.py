@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.amp import GradScaler
 
 from reasonrft.losses import LossInputs
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
@@ -42,20 +40,21 @@ class Step:
     """Problems that are answered together in validation; 0 for no validation."""
     micro_batch: int
     """Groups, or examples, that are scored at the same time."""
+    micro_batches: int
+    """How many of them an optimizer step has."""
     precision: str
-    foreach: bool
-    """Whether the optimizer works on all weights at once, as on a GPU."""
 
 
 class HollowStep:
     """A module's policy, optimizer and reference as in training, and the trace that sees them."""
 
-    def __init__(self, module: ReasoningModule, fake: FakeTensorMode) -> None:
+    def __init__(self, module: ReasoningModule, fake: FakeTensorMode, on_gpu: bool) -> None:
         self.module, self.policy, self.fake = module, module.policy, fake
         hollow(self.policy, fake)
         if isinstance(module, GRPOModule):
             switch_off_dropout(self.policy)
-        self.trace = MemoryTrace(fake, self.policy.head.weight.shape[0])
+        self.on_gpu = on_gpu
+        self.trace = MemoryTrace(fake, self.policy.head.weight.shape[0], on_gpu)
         self.trace.watch(self.policy.model)
         self.trace.belongs(scales_of(self.policy.model), "weights in 4 bits")
         _mark_tower(self.policy, self.trace)
@@ -69,7 +68,7 @@ class HollowStep:
             if isinstance(self.module, GRPOModule) and self.module.beta:
                 with self.trace.part("reference"):
                     self.reference = ReferencePolicy(self.policy)
-            optimizer = self._optimizer(step.foreach)
+            optimizer = self._optimizer()
             if step.eval_batch_size:
                 with self.trace.phase("evaluation"), _autocast(step.precision):
                     sampling = Sampling(temperature=0.0, max_tokens=self.module.answer_tokens)
@@ -77,7 +76,7 @@ class HollowStep:
             if isinstance(self.module, GRPOModule):
                 # Lightning's autocast is over all of a step, which does its own backward.
                 with _autocast(step.precision):
-                    self._reinforce(self.module, longest.take(step.batch_size), step.micro_batch)
+                    self._reinforce(self.module, longest.take(step.batch_size), step)
                     self._update(optimizer)
             elif isinstance(self.module, SFTModule):
                 self._fine_tune(self.module, longest, step)
@@ -95,12 +94,16 @@ class HollowStep:
             for prompt, length in zip(longest.take(step.micro_batch), lengths, strict=True)
         ]
         with self.trace.phase("update"):
+            # Lightning drops the gradients of the step before only after this step's forward.
+            self._fill_gradients()
             with _autocast(step.precision):
                 loss = module.negative_log_likelihood(examples).sum()
+            if step.micro_batches == 1:
+                self.policy.zero_grad()
             loss.backward()
             self._fill_gradients()
 
-    def _reinforce(self, module: GRPOModule, prompts: list[Prompt], micro_batch: int) -> None:
+    def _reinforce(self, module: GRPOModule, prompts: list[Prompt], step: Step) -> None:
         ids = torch.zeros(module.sampling.max_tokens, dtype=torch.long)
         groups = [Group(prompt, [ids] * module.group_size) for prompt in prompts]
         if isinstance(module.engine, LocalEngine):
@@ -109,11 +112,13 @@ class HollowStep:
         if self.policy.supports_shared_prefix:
             with self.trace.phase("check"), torch.no_grad():
                 score(self.policy, groups[:1], 1.0, shared=False)
-        at_once = groups[:micro_batch]
+        at_once = groups[: step.micro_batch]
         reference = None
         if self.reference is not None:
             with self.trace.phase("reference"), self.reference.swapped_in():
                 reference = score(self.policy, at_once, module.temperature).log_probs
+        if step.micro_batches > 1:
+            self._fill_gradients()  # of the micro-batches before
         with self.trace.phase("update"):
             scores = score(self.policy, at_once, module.temperature)
             module.loss(_inputs(scores.log_probs, reference), module.beta).total.backward()
@@ -128,11 +133,12 @@ class HollowStep:
                 with self.trace.part("gradients"):
                     value.grad = torch.zeros_like(value)
 
-    def _optimizer(self, foreach: bool) -> Any:
-        """The optimizer after a step, which makes its state."""
+    def _optimizer(self) -> Any:
+        """The optimizer after a first step, which makes its state."""
         optimizer: Any = self.module.optimizer(weight_decay_groups(self.module))
         for group in optimizer.param_groups:
-            if foreach and group.get("foreach", False) is None and not group.get("fused"):
+            # On a GPU it takes all weights at once.
+            if self.on_gpu and group.get("foreach", False) is None and not group.get("fused"):
                 group["foreach"] = True
         self._fill_gradients()
         with self.trace.part("optimizer"):
@@ -182,10 +188,9 @@ def _inputs(log_probs: Tensor, reference: Tensor | None) -> LossInputs:
 
 
 def _autocast(precision: str) -> AbstractContextManager[Any]:
-    """As the trainer does; the types that it computes in are the same on all devices."""
-    if precision not in ("bf16-mixed", "16-mixed"):
-        return nullcontext()
-    return MixedPrecision(precision, "cpu", GradScaler("cpu")).autocast_context_manager()  # type: ignore[arg-type]
+    """As Lightning does; it keeps no casts of weights but those that backward needs."""
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    return torch.autocast("cpu", dtype, cache_enabled=False) if dtype else nullcontext()
 
 
 def _mark_tower(policy: Policy, trace: MemoryTrace) -> None:

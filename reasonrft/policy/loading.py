@@ -60,7 +60,7 @@ def load_model(
 def load_outline(
     path: str, dtype: str, attention: str, revision: str | None, trust_remote_code: bool
 ) -> PreTrainedModel:
-    """The same model without its weights, from config.json alone; its caller says on what device."""
+    """The same model without its weights, from config.json alone, on the device of now."""
     path = resolve(path)
     with opening(path):
         config = AutoConfig.from_pretrained(
