@@ -143,6 +143,7 @@ class HollowStep:
         self._fill_gradients()
         with self.trace.part("optimizer"):
             optimizer.step()
+        self.trace.belongs(list(optimizer.state.values()), "optimizer")
         optimizer.zero_grad()
         return optimizer
 
