@@ -169,15 +169,13 @@ def _write(cache: Any, rows: int, count: int, trace: MemoryTrace) -> None:
     """Let a cache hold so many more tokens in each row."""
     for layer in cache.layers:
         with trace.part("cache"):
-            keys = layer.keys.new_empty(rows, *_heads(layer.keys), count, layer.keys.shape[-1])
-            values = layer.values.new_empty(
-                rows, *_heads(layer.values), count, layer.values.shape[-1]
-            )
-            layer.update(keys, values)
+            layer.update(*(_states(values, rows, count) for values in (layer.keys, layer.values)))
 
 
-def _heads(states: Tensor) -> tuple[int, ...]:
-    return tuple(states.shape[1:-2])
+def _states(like: Tensor, rows: int, count: int) -> Tensor:
+    """States of tokens, which take no memory until they are written."""
+    heads, width = like.shape[1:-2], like.shape[-1]
+    return like.new_empty(1).expand(rows, *heads, count, width)
 
 
 def _inputs(log_probs: Tensor, reference: Tensor | None) -> LossInputs:
