@@ -5,6 +5,10 @@ class BadInput(ValueError):
     """Wrong input; the message is one sentence that says where, and what would be accepted."""
 
 
+class Stopped(Exception):
+    """The run was asked to end while it waited for something."""
+
+
 def printable(text: str) -> str:
     """Text for a terminal, its lines kept: a control character could make the terminal do things.
 
