@@ -250,7 +250,13 @@ def _checkpoints(given: Mapping[str, Any]) -> list[Configured]:
     if isinstance(steps, int) and 0 < steps < every:
         every = steps
     last = _configured(
-        ModelCheckpoint, dirpath=folder, every_n_train_steps=every, save_top_k=0, save_last=True
+        ModelCheckpoint,
+        dirpath=folder,
+        every_n_train_steps=every,
+        save_top_k=0,
+        save_last=True,
+        # The one before is kept as previous-last.ckpt, and last.ckpt is the last.
+        enable_version_counter=False,
     )
     metric = validation_metric(given)
     if metric is None:

@@ -79,9 +79,10 @@ def share_of_tokens(lengths: Sequence[int], batch: list[int], rank: int, ranks: 
 def shard_evenly(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> Batches:
     """One rank's part of a split that every problem of is answered once, by one rank.
 
-    All ranks get the same number of batches, for some strategies wait for each other in each.
+    Where problems are fewer than ranks, those without one answer the last one too: a rank that had
+    nothing to do would not come where the others wait for it. Each problem is counted once.
     """
-    mine = range(rank, count, ranks)
+    mine = range(rank, count, ranks) or range(count)[-1:]
     wanted = math.ceil(math.ceil(count / ranks) / batch_size)
     edges = [len(mine) * number // wanted for number in range(wanted + 1)]
     return [list(mine[start:end]) for start, end in pairwise(edges) if end > start]

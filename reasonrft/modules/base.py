@@ -94,6 +94,10 @@ class ReasoningModule(EvaluatedModule):
         place = f"{self.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}"
         torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:7], "big"))
 
+    def discard_step(self) -> None:
+        """Forget what was added up since the last optimizer step, which is not taken."""
+        self.zero_grad()
+
     def check_images(self, groups: Sequence[Group]) -> None:
         """Before the first update on images: the policy is not blind to them."""
         if self._images_checked:
@@ -152,6 +156,13 @@ class ReasoningModule(EvaluatedModule):
                 f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
                 f"this policy trains, such as {missing[0]}: it is another policy's"
             )
+        for name, value in self.named_parameters():
+            there = checkpoint["state_dict"].get(name, value).shape
+            if name in trained and there != value.shape:
+                raise BadInput(
+                    f"the checkpoint's {name} has the shape {tuple(there)} and this policy's "
+                    f"{tuple(value.shape)}: it is another policy's"
+                )
         base = checkpoint.get("base_digest")
         if base and self.policy.base_digest and base != self.policy.base_digest:
             raise BadInput(

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
@@ -35,7 +34,6 @@ from reasonrft.policy.scoring import score
 from reasonrft.policy.sharding import gather, reshard
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
-    Stopped,
     compute_rewards,
     right_completions,
     weighted_sum,
@@ -53,6 +51,8 @@ class GRPOModule(ReasoningModule):
     step_record: StepRecord | None = None
     """The last step, for callbacks."""
     _prefix_checked: bool = False
+    rewards_given_up: bool = False
+    """Set from outside: the wait for rewards ends, and with it the run."""
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> None:
         self.step_metrics = StepMetrics()
@@ -106,10 +106,7 @@ class GRPOModule(ReasoningModule):
         step, seconds = self.batches_done, self.reward_seconds
         if not rollout.problems:  # another rank has them
             return {name: torch.zeros(0, 0) for name in self.rewards}
-        try:
-            return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
-        except Stopped:
-            raise SIGTERMException from None
+        return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -197,13 +194,12 @@ class GRPOModule(ReasoningModule):
 
     def should_stop(self) -> bool:
         """Whether the process was asked to end, while rewards are waited for."""
-        return self.trainer.received_sigterm
+        return self.rewards_given_up or self.trainer.received_sigterm
 
     def stopped_by(self, what: str, micro_batches: list[MicroBatch]) -> BadInput:
         ids = ", ".join(micro_batch.problem_ids for micro_batch in micro_batches)
         return BadInput(
-            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated, and "
-            "the last checkpoint is the one before"
+            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated"
         )
 
     def __init__(

@@ -22,6 +22,7 @@ from reasonrft.modules.micro_batches import as_group, idle_example
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import score
+from reasonrft.policy.sharding import gather
 from reasonrft.policy.shared_prefix import unsupported_reason
 from reasonrft.rollout import RolloutEngine
 
@@ -125,19 +126,24 @@ class SFTModule(ReasoningModule):
         mine = torch.tensor(self._step.counts(), device=self.device)
         loss, tokens, read = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
         if not math.isfinite(loss):
-            names = ", ".join(self._step.ids)
-            raise BadInput(
-                f"step {self.global_step}: the loss is {loss} on problems {names}; the policy was "
-                "not updated, and the last checkpoint is the one before"
-            )
+            raise self.stopped_by(f"the loss is {loss}")
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
         gradients = [value.grad for value in self.fill_gradients()]
         torch._foreach_mul_(gradients, undone / tokens)
+        norm = gather(torch.nn.utils.get_total_norm(gradients))
+        if not norm.isfinite():
+            raise self.stopped_by(f"the norm of the gradient is {norm.item()}")
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)
         self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
         self._step = Step()
+
+    def stopped_by(self, what: str) -> BadInput:
+        names = ", ".join(self._step.ids)
+        return BadInput(
+            f"step {self.global_step}: {what} on problems {names}; the policy was not updated"
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep half of an accumulation too, where gradients are whole or spread over ranks.
@@ -154,6 +160,10 @@ class SFTModule(ReasoningModule):
     @property
     def _has_all_gradients(self) -> bool:
         return self.trainer.world_size == 1 or self.device_mesh is not None
+
+    def discard_step(self) -> None:
+        super().discard_step()
+        self._step = Step()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
