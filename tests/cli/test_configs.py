@@ -22,6 +22,9 @@ FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml", "grpo_zero.yaml") for task in TASKS]
 FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("grpo.yaml", "lora.yaml")]
 
+# With one process, too: tests/distributed has more.
+FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]
+
 PAPER = [("sft.yaml", "paper/sft.yaml", f"paper/{task}.yaml") for task in TASKS]
 PAPER += [("grpo.yaml", "paper/grpo.yaml", f"paper/{task}.yaml") for task in TASKS]
 PAPER += [

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from reasonrft.policy import Policy
+from tests.distributed.leaving import leave
 from tests.distributed.processes import run_module, run_once
 from tests.distributed.ten_steps import CASES, STRATEGIES, load, ten_steps
 from tests.distributed.two_ranks import REINFORCED, STOPPED, TUNED, reinforce, share, tune
@@ -112,3 +114,25 @@ def test_ragged_completions_and_a_rank_without_an_image_are_among_them(folder):
     mixed = CASES["grpo-imageless"]
     assert not any(problem.images for problem in mixed["problems"][: mixed["first"]])
     assert any(problem.images for problem in mixed["problems"][mixed["first"] :])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_ranks_leave_what_one_does(strategy, ranks, folder, tmp_path):
+    alone = leave(tmp_path, folder, 1, "auto")
+    first, second = ranks(f"left-{strategy}")
+    assert first["digest"] == second["digest"]
+    assert first["tested"] == second["tested"] == pytest.approx(alone["tested"])
+    for name in ("adapter/adapter_model.safetensors", "policy/model.safetensors"):
+        of_two, of_one = (load_file(Path(left["root"], name)) for left in (first, alone))
+        assert difference(of_two, of_one) < 1e-5
+    files = [
+        sorted(path.name for path in Path(left["root"], "policy").iterdir())
+        for left in (first, alone)
+    ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_export_that_one_rank_cannot_write_ends_both(strategy, ranks):
+    for rank in ranks(f"refused-{strategy}"):
+        assert "adapter holds other files than a model's" in rank["error"]

@@ -23,6 +23,7 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
+from tests.distributed.leaving import leave, refuse
 from tests.distributed.processes import fork_ranks
 from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
@@ -31,13 +32,13 @@ SEVEN = PROBLEMS[:7]
 LIMIT = 60.0
 """Seconds that one training may take; it takes two or three."""
 ROWS = 4
-"""Problems in a batch of one of two processes: one gets four, the other three."""
+"""Problems in a batch, for each of two processes: one gets four, the other three."""
 
 
 def share(step: int, rank: int) -> set[str]:
     """Which problems one of two processes reads in a step, which is an epoch."""
-    batch = shuffled(len(SEVEN), ROWS, random.Random(f"0/{step}"))[rank]
-    return {SEVEN[item].id for item in batch}
+    (batch,) = shuffled(len(SEVEN), 2 * ROWS, random.Random(f"0/{step}"))
+    return {SEVEN[item].id for item in batch[rank::2]}
 
 
 class OneSided(Reward):
@@ -188,17 +189,19 @@ def trainer(ranks: int, **options: Any) -> Any:
     return quiet(devices=ranks, strategy=strategy, **{"max_epochs": -1, **options})
 
 
-def _runs(folder: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+def _runs(folder: Path, home: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
         for name, options in cases.items():
             yield name, partial(train, folder, 2, **options)
-    for name, options in CASES.items():
-        for strategy, make in STRATEGIES.items():
+    for strategy, make in STRATEGIES.items():
+        for name, options in CASES.items():
             yield f"{name}-{strategy}", partial(ten_steps, folder, make(), **options)
+        yield f"left-{strategy}", partial(leave, home, folder, 2, make())
+        yield f"refused-{strategy}", partial(refuse, home, folder, 2, make())
 
 
 def _run_all(ranks: int, home: Path, folder: Path) -> None:
-    for name, run in _runs(folder):
+    for name, run in _runs(folder, home):
         # Ranks that wait for each other forever show where, and end.
         faulthandler.dump_traceback_later(LIMIT, exit=True)
         torch.save(run(), home / f"{name}-{distributed.get_rank()}.pt")
