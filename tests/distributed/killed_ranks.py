@@ -116,7 +116,7 @@ def finish(processes: list[int]) -> None:
 
 
 def kill_after(rows: int, processes: list[int], run: Path) -> None:
-    while rows_in(run) < rows:
+    while rows_in(run, 0) < rows:
         assert os.waitpid(processes[0], os.WNOHANG) == (0, 0)
         time.sleep(0.01)
     for process in processes:
