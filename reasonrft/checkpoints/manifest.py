@@ -22,7 +22,16 @@ Changes = dict[str, tuple[Any, Any]]
 
 NOT_THERE = "not there"
 # Where a run's parts come from, which are told themselves, and how it goes on.
-LEFT_OUT = ("ckpt_path", "config", "name", "policy", "problems", "resume_changed", "test_problems")
+LEFT_OUT = (
+    "ckpt_path",
+    "config",
+    "name",
+    "policy",
+    "problems",
+    "resume_changed",
+    "test_problems",
+    "weights_only",
+)
 # Told in other words: with the number of processes, or by what they lead to.
 TOLD_OTHERWISE = ("data.batch_size", "data.batch_tokens", "model.policy.path")
 HARMLESS = (

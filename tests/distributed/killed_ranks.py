@@ -12,10 +12,16 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+# Imported before processes are forked: it takes longer than all the rest.
+import reasonrft.cli.training_cli  # noqa: F401
 from reasonrft.cli import main
+from reasonrft.datamodules import ProblemSource
+from reasonrft.problems import Problem
+from tests.datamodules.reading import made_up
 from tests.modules.test_resume import CONFIGS, OFTEN, rows_in
 
 SHARDED = {"trainer.strategy": "ShardingStrategy"}
@@ -42,17 +48,25 @@ ROWS = 8
 """Logged steps of each run."""
 
 
+class Sixteen(ProblemSource):
+    """Problems that need not be drawn."""
+
+    splits = ("train", "val")
+
+    def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        return [made_up(number) for number in range(16 if split == "train" else 1)]
+
+
 def arguments(name: str, ranks: int, folder: Path, home: Path, run: Path) -> list[str]:
     configs, options = CASES[name]
     overlay = home / "often.yaml"
     overlay.write_text(OFTEN)
     options = {
         "policy": folder,
-        "data.source.folder": home / "drawn",
-        "data.source.train": 16,
-        "data.source.val": 1,
-        "data.source.test": 1,
+        "data.source": "tests.distributed.killed_ranks.Sixteen",
+        "data.val_splits": "[val]",
         "data.batch_size": 4 // ranks,
+        "model.answer_tokens": 4,
         "trainer.accelerator": "cpu",
         "trainer.devices": ranks,
         "trainer.default_root_dir": run,
@@ -102,7 +116,7 @@ def finish(processes: list[int]) -> None:
 
 
 def kill_after(rows: int, processes: list[int], run: Path) -> None:
-    while rows_in(run) < rows:
+    while rows_in(run, 0) < rows:
         assert os.waitpid(processes[0], os.WNOHANG) == (0, 0)
         time.sleep(0.01)
     for process in processes:
