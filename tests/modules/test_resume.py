@@ -71,7 +71,7 @@ def curves(run: Path, version: int) -> dict[int, dict[str, str]]:
     }
 
 
-def rows_in(run: Path, version: int) -> int:
+def rows_in(run: Path, version: int = 0) -> int:
     try:
         return len(curves(run, version))
     except (OSError, ValueError, KeyError, TypeError):  # not yet there, or being written
