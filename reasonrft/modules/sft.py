@@ -129,7 +129,7 @@ class SFTModule(ReasoningModule):
             raise self.stopped_by(f"the loss is {loss}")
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
-        gradients = [value.grad for value in self.fill_gradients()]
+        gradients = [v.grad for v in self.fill_gradients() if v.grad is not None]
         torch._foreach_mul_(gradients, undone / tokens)
         norm = gather(torch.nn.utils.get_total_norm(gradients))
         if not norm.isfinite():
