@@ -74,7 +74,7 @@ def make_manifest(config: Mapping[str, Any], trainer: Trainer, module: Lightning
         trainer: The trainer, with its data set up.
         module: What is trained.
     """
-    told = {f"versions.{name}": number for name, number in _versions()}
+    told: Manifest = {f"versions.{name}": number for name, number in _versions()}
     told |= {"ranks": trainer.world_size}
     if isinstance(module, ReasoningModule):
         told |= _policy(module)

@@ -27,6 +27,7 @@ training, on LightningCLI (--config FILE, repeatable; later files and options wi
 other commands:
   ask       ask a model about images, in the terminal
   data      validate, preview, convert or build a data set
+  plan      predict the memory that fit will take on each device
   score     judge completions with a reward, a scorer or a task of your own
 
 options:
@@ -60,8 +61,12 @@ def main(args: Sequence[str] | None = None) -> None:
         from reasonrft.cli.ask_command import run_ask
 
         _leave(run_ask(arguments[1:]))
+    elif command == "plan":
+        from reasonrft.cli.plan_command import run_plan
+
+        _leave(run_plan(arguments[1:]))
     else:
-        commands = ", ".join([*TRAINING, "ask", "data", "score"])
+        commands = ", ".join([*TRAINING, "ask", "data", "plan", "score"])
         print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
         raise SystemExit(2)
 

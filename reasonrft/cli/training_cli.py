@@ -38,6 +38,7 @@ from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
 from reasonrft.cli.run_manifest import RunManifest
 from reasonrft.errors import BadInput, Stopped, printable
+from reasonrft.planning.out_of_memory import explained
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -96,6 +97,10 @@ class ReasonRFTCLI(LightningCLI):
 
     before_fit = before_validate = before_test = before_predict = _check_checkpoint
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        with explained(self.trainer):
+            super()._run_subcommand(subcommand)
+
     def _parse_ckpt_path(self) -> None:
         """Keep a checkpoint's hyper-parameters from overriding the configuration."""
 
@@ -138,14 +143,17 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
     silence()
     try:
         with ended_by_signals():
-            return _run(args)
+            return command_line(args)
     except (BadInput, MisconfigurationException, OSError) as error:
         print(f"reasonrft: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(1) from error
 
 
-def _run(args: Sequence[str] | None) -> ReasonRFTCLI:
-    return ReasonRFTCLI(
+def command_line(
+    args: Sequence[str] | None, cli: type[ReasonRFTCLI] = ReasonRFTCLI
+) -> ReasonRFTCLI:
+    """A command line's objects, made as its configuration says, and its command run."""
+    return cli(
         LightningModule,
         LightningDataModule,
         subclass_mode_model=True,

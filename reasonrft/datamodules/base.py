@@ -216,7 +216,7 @@ class TaskDataModule(LightningDataModule):
 
     def _read(self, split: str) -> Sequence[Problem]:
         """A split's problems, checked; in training, those within the limits."""
-        problems = self.source.problems(split, _name_of(self.common_task))
+        problems = self.source.problems(split, name_of(self.common_task))
         if split != "train":
             check(problems, split, self.common_task, self.image_count)
             return problems
@@ -280,7 +280,7 @@ def _some(
     return [problems[item] for item in sorted(chosen)]
 
 
-def _name_of(task: Task | None) -> str | None:
+def name_of(task: Task | None) -> str | None:
     """What readers call a task: its short name, or its class_path."""
     if task is None:
         return None

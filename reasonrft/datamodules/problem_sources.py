@@ -31,6 +31,10 @@ class ProblemSource:
     def prepare(self, splits: Sequence[str]) -> None:
         """Write what these splits need to disk; called by one process only."""
 
+    def at_hand(self, split: str) -> bool:
+        """Whether a split can be read at once, with nothing to draw or to download."""
+        return False
+
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
         """A split's problems in their order, read as of a task where that is given."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its problems are")
@@ -85,6 +89,9 @@ class DrawnProblems(ProblemSource):
         for split in splits:
             if not self._file(split).exists():
                 self._draw(split)
+
+    def at_hand(self, split: str) -> bool:
+        return self._file(split).exists()
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
         return load_problems(self._file(split), "reason-rft", task)
@@ -155,6 +162,9 @@ class StoredProblems(ProblemSource):
     def splits(self) -> tuple[str, ...]:
         return (*self.sources, "val") if self.holds_out else tuple(self.sources)
 
+    def at_hand(self, split: str) -> bool:
+        return split in self.sources and Path(self.sources[split]).expanduser().exists()
+
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
         if not self.holds_out:
             return self._read(split, task)
@@ -209,6 +219,9 @@ class MixedProblems(ProblemSource):
     def prepare(self, splits: Sequence[str]) -> None:
         for source, name in self._sources_of(splits):
             source.prepare([name])
+
+    def at_hand(self, split: str) -> bool:
+        return all(source.at_hand(name) for source, name in self._sources_of([split]))
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
         return [

@@ -172,10 +172,13 @@ class SFTModule(ReasoningModule):
     def on_train_start(self) -> None:
         super().on_train_start()
         if self._accumulated:
-            self._step = self._share_of(self._accumulated["counts"])
+            counts = self._accumulated["counts"]
+            self._step = self._share_of(counts)
+            # Ranks average their gradients, and may be more or fewer now.
+            scale = len(counts) / self.trainer.world_size
             named = dict(self.policy.named_parameters())
             for name, gradient in self._accumulated["gradients"].items():
-                named[name].grad = spread_like(named[name], gradient)
+                named[name].grad = spread_like(named[name], gradient) * scale
             self._accumulated = None
 
     def _share_of(self, counts: list[list[float]]) -> Step:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -13,6 +14,7 @@ from reasonrft.errors import BadInput
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 SHIPPED = ("tiny", "tiny-counting")
+_NEEDS_WEIGHTS = ContextVar("needs_weights", default=True)
 
 
 def resolve(path: str) -> str:
@@ -30,6 +32,16 @@ def resolve(path: str) -> str:
             f"comes with reasonrft ({shipped})"
         )
     return path
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Within this context a folder of a model needs no weights: its config.json says its shape."""
+    token = _NEEDS_WEIGHTS.set(False)
+    try:
+        yield
+    finally:
+        _NEEDS_WEIGHTS.reset(token)
 
 
 def portable_name(path: str) -> str:
@@ -59,7 +71,7 @@ def _check_weights(folder: Path) -> None:
     index = folder / "model.safetensors.index.json"
     if index.is_file() and not _names_safetensors(index):
         raise BadInput(f"{index} names other files than *.safetensors of its folder")
-    if not any(folder.glob("*.safetensors")):
+    if _NEEDS_WEIGHTS.get() and not any(folder.glob("*.safetensors")):
         raise BadInput(f"{folder} has no *.safetensors; weights in other formats are not loaded")
 
 

@@ -83,7 +83,7 @@ class ImageFeatureCache:
         """Features of a prompt that has so many images; None for a prompt without images."""
         if PIXELS not in inputs:
             return None
-        key = hashlib.sha256(inputs[PIXELS].numpy().tobytes()).digest()
+        key = self.key(inputs[PIXELS])
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
@@ -91,6 +91,10 @@ class ImageFeatureCache:
         self.encoded += images
         self._put(key, features)
         return features
+
+    def key(self, pixels: Tensor) -> bytes:
+        """What images are known by."""
+        return hashlib.sha256(pixels.numpy().tobytes()).digest()
 
     def _put(self, key: bytes, features: ImageFeatures) -> None:
         self._entries[key] = features

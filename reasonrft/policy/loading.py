@@ -59,6 +59,24 @@ def load_model(
     return model
 
 
+def load_outline(
+    path: str, dtype: str, attention: str, revision: str | None, trust_remote_code: bool
+) -> PreTrainedModel:
+    """The same model without its weights, from config.json alone, on the device of now."""
+    path = resolve(path)
+    with opening(path):
+        config = AutoConfig.from_pretrained(
+            path, revision=revision, trust_remote_code=trust_remote_code
+        )
+        _check_family(path, config)
+        return AutoModelForImageTextToText.from_config(
+            config,
+            dtype=(config.dtype or torch.float32) if dtype == "auto" else _dtype(dtype),
+            attn_implementation=_attention(config, attention),
+            trust_remote_code=trust_remote_code,
+        )
+
+
 def _attention(config: PretrainedConfig, name: str) -> dict[str, str]:
     """The implementation, part by part: convolutions attend to nothing and refuse all but eager."""
     known: Any = MODEL_MAPPING
@@ -108,12 +126,12 @@ def _four_bits(
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=outline.dtype if dtype == "auto" else dtype,
-        llm_int8_skip_modules=_full_precision(outline),
+        llm_int8_skip_modules=full_precision(outline),
     )
 
 
-def _full_precision(model: PreTrainedModel) -> list[str]:
-    """Full names: bitsandbytes would skip nothing for a part of one, nor the head by itself."""
+def full_precision(model: PreTrainedModel) -> list[str]:
+    """What is not held in 4 bits: bitsandbytes asks for full names, and for the head's too."""
     parts = parts_of(model)
     return [parts.tower, *parts.projector, parts.head]
 

@@ -90,7 +90,7 @@ class Policy(nn.Module):
         self.revision, self.trust_remote_code = revision, trust_remote_code
         self.train_parts = tuple(train_parts)
         self.activation_checkpointing = activation_checkpointing
-        self.logit_chunk = logit_chunk
+        self.logit_chunk, self.image_memory = logit_chunk, image_memory
         self.image_features = ImageFeatureCache(image_memory)
         self._encoded_in_rows = 0
         self._attention_registered = False
@@ -113,16 +113,17 @@ class Policy(nn.Module):
 
     def load(self) -> None:
         """Read the weights, once."""
-        if self.model is not None:
-            return
-        self.model = load_model(
-            self.path,
-            self.dtype,
-            self.attention,
-            self.revision,
-            self.trust_remote_code,
-            self.quantize,
-        )
+        if self.model is None:
+            self.prepare(load_model(*self.source, self.quantize))
+
+    @property
+    def source(self) -> tuple[str, str, str, str | None, bool]:
+        """What the model is made from: path, type of weights, attention, revision, remote code."""
+        return self.path, self.dtype, self.attention, self.revision, self.trust_remote_code
+
+    def prepare(self, model: Any) -> None:
+        """Take a model, and say what of it is trained."""
+        self.model = model
         self._attention_registered = register_attention(self.model)
         # cuDNN plans its attention anew for every shape, and shapes are new in every step.
         torch.backends.cuda.enable_cudnn_sdp(False)

@@ -26,8 +26,7 @@ CONSOLIDATED = {
 }
 SFT = {"trainer.max_epochs": 2}
 GRPO = {
-    "trainer.max_steps": 24,  # two for each batch
-    "model.updates": 2,
+    "trainer.max_steps": 8,
     "model.beta": 0.04,
     "model.group_size": 4,
     "model.sampling.max_tokens": 6,
@@ -39,7 +38,7 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "sft-ddp": (["sft.yaml"], SFT | {"trainer.strategy": "ddp"}),
     "grpo-consolidated": (["grpo.yaml", "lora.yaml"], GRPO | CONSOLIDATED),
 }
-ROWS = 12
+ROWS = 8
 """Logged steps of each run."""
 
 
@@ -50,7 +49,7 @@ def arguments(name: str, ranks: int, folder: Path, home: Path, run: Path) -> lis
     options = {
         "policy": folder,
         "data.source.folder": home / "drawn",
-        "data.source.train": 24,
+        "data.source.train": 16,
         "data.source.val": 1,
         "data.source.test": 1,
         "data.batch_size": 4 // ranks,
@@ -116,7 +115,7 @@ def run_case(name: str, folder: Path, home: Path) -> None:
     whole, two, one = (home / f"{name}-{kind}" for kind in ("whole", "two", "one"))
     finish(start(arguments(name, 2, folder, home, whole), 2))
     args = arguments(name, 2, folder, home, two)
-    kill_after(random.randrange(4, 10), start(args, 2), two)
+    kill_after(random.randrange(4, 8), start(args, 2), two)
     shutil.copytree(two, one)
     finish(start([*args, "--ckpt_path", "last"], 2))
     finish(start([*arguments(name, 1, folder, home, one), "--ckpt_path", "last"], 1))

@@ -21,7 +21,7 @@ from tests.datamodules.reading import quiet
 from tests.distributed.processes import fork_ranks
 from tests.modules.fitting import Losses, data
 
-SAVED = 2
+SAVED = 3
 """After so many batches a checkpoint is written, in the middle of an epoch of two."""
 CASES: dict[str, dict[str, Any]] = {
     "sharded": {},
