@@ -35,6 +35,9 @@ from reasonrft.errors import BadInput
 from reasonrft.modules import ReasoningModule
 
 PREEMPTING = (signal.SIGTERM, signal.SIGUSR1)
+GRACE = 15.0
+"""Seconds for the step in flight before it is given up where that can be done: while rewards are
+waited for, or between accumulated batches. Clusters mostly kill 30 seconds after their signal."""
 SAME = 1.0
 """Seconds in which a signal that comes again is the same one, sent by two senders."""
 
@@ -80,7 +83,7 @@ class Preemption(Callback):
         whole = not trainer.fit_loop.epoch_loop._should_accumulate()
         if whole:
             self._remember(trainer)
-        late = any(time.monotonic() - since > PATIENCE for since in self.told.values())
+        late = any(time.monotonic() - since > GRACE for since in self.told.values())
         self._stop_together(trainer, bool(self.told) and (whole or late))
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:
@@ -136,7 +139,7 @@ class Preemption(Callback):
                 f"{signal.Signals(number).name}: the step in flight is finished, and saved; again, "
                 "and the run ends at once"
             )
-            late = threading.Timer(PATIENCE, self._give_up_rewards)
+            late = threading.Timer(GRACE, self._give_up_rewards)
             late.daemon = True
             late.start()
         self.told.setdefault(number, now)

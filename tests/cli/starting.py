@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-LIMIT = 60
+LIMIT = 240
 """Seconds after which a process is taken to hang."""
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["reasonrft.cli.training_cli", "tests.cli.starting"])
