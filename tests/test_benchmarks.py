@@ -57,6 +57,12 @@ def test_a_plan_is_within_15_percent_of_the_memory_that_is_measured(tmp_path):
     assert json.loads(printed.splitlines()[-1])["worst"] < 0.15
 
 
+def test_killed_runs_end_as_if_nothing_had_happened():
+    report = json.loads(output("faults.py", "--kills 2 --json").splitlines()[-1])
+    assert report["kills"] == 2 and report["runs"] >= 1
+    assert report["lost_steps"] == report["differing"] == 0, report["cases"]
+
+
 @pytest.mark.parametrize("name", ["light.py", "light_trance.py"])
 def test_a_comparison_with_real_images_runs(name, real):
     assert output(name)

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from tqdm import tqdm
 
 from reasonrft.callbacks.run_state import is_dry_run
+from reasonrft.distributed.ranks import raise_on_all_ranks
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_markdown, comparison_text, differences
 from reasonrft.evaluation.report import extend
@@ -59,7 +60,9 @@ class BeforeAndAfter(Callback):
         if self.stage is None:
             return
         if trainer.global_step:
-            self.before = trainer.strategy.broadcast(_read_before(trainer))
+            with raise_on_all_ranks():
+                self.before = _read_before(trainer)
+            self.before = trainer.strategy.broadcast(self.before)
             return
         rank_zero_info(f"answering the {self._splits} splits before training")
         self.before = self._measure(trainer, pl_module)
@@ -124,10 +127,10 @@ def _counted(batches: Iterable[Any], bar: tqdm) -> Iterator[Any]:
 
 
 def _write(trainer: Trainer, summary: Summary) -> None:
-    if not trainer.is_global_zero:
-        return
     home = Path(trainer.default_root_dir)
-    with Staging() as staging:
+    with raise_on_all_ranks(), Staging() as staging:
+        if not trainer.is_global_zero:
+            return
         staging.write(home / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
         staging.write(home / "summary.md", comparison_markdown(summary).encode())
 

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from reasonrft.callbacks.run_state import is_dry_run
 from reasonrft.policy.export_model import save_adapter, save_merged
 from reasonrft.policy.policy import Policy
+from reasonrft.policy.sharding import reshard
 
 
 class ExportPolicy(Callback):
@@ -22,8 +23,9 @@ class ExportPolicy(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         policy = getattr(pl_module, "policy", None)
-        if is_dry_run(trainer) or not isinstance(policy, Policy) or not trainer.is_global_zero:
+        if is_dry_run(trainer) or not isinstance(policy, Policy):
             return
+        reshard(policy)
         home = Path(trainer.default_root_dir)
         if policy.adapter is not None:
             save_adapter(policy.model, home / "adapter")

@@ -1,5 +1,6 @@
 """Options of the command line that are about evaluation."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
+from reasonrft.checkpoints.write_aside import PREVIOUS
 from reasonrft.errors import BadInput
 
 _FLAGS = {
@@ -41,13 +43,17 @@ def _switch_on(model: Namespace, flag: str) -> None:
     arguments[flag] = True
 
 
-def check_last_checkpoint(trainer: Trainer, command: str, ckpt_path: str | None) -> None:
-    """Refuse to evaluate a last checkpoint that is not there; training begins without one."""
+def last_checkpoint(trainer: Trainer, command: str, ckpt_path: str | None) -> str | None:
+    """The checkpoint to take where the last one is asked for; training begins without one."""
     saving = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)]
     # Lightning's own search, so that both always agree.
     if ckpt_path != "last" or any(c._find_last_checkpoints(trainer) for c in saving):
-        return
+        return ckpt_path
     folders = dict.fromkeys(c.dirpath or trainer.default_root_dir for c in saving)
+    for folder in folders:
+        if before := sorted(Path(folder).glob(f"{PREVIOUS}last*.ckpt"), key=os.path.getmtime):
+            rank_zero_info(f"no last checkpoint: taking the one before, {_shown(before[-1])}")
+            return str(before[-1])
     searched = " or ".join(map(_shown, folders or [trainer.default_root_dir]))
     if command != "fit":
         raise BadInput(
@@ -57,6 +63,7 @@ def check_last_checkpoint(trainer: Trainer, command: str, ckpt_path: str | None)
     rank_zero_info(f"no checkpoint in {searched}: starting from the beginning")
     # Lightning says the same in a warning.
     warnings.filterwarnings("ignore", message=r'\.fit\(ckpt_path="last"\) is set, but there is no')
+    return ckpt_path
 
 
 def _shown(folder: str | Path) -> str:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, printable
 
 
 def exit_code(command: Callable[..., int], *args: Any, **options: Any) -> int:
@@ -12,5 +12,5 @@ def exit_code(command: Callable[..., int], *args: Any, **options: Any) -> int:
     try:
         return command(*args, **options)
     except (BadInput, OSError) as error:
-        print(f"reasonrft: {error}", file=sys.stderr)
+        print(f"reasonrft: {printable(str(error))}", file=sys.stderr)
         return 1

@@ -2,32 +2,41 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 PATIENCE = 5.0
 """Seconds in which loggers are closed and other processes told, before all ends."""
 
+RANKS: list[subprocess.Popen[Any]] = []
+"""Processes that this one has started to train with it: they do not outlive it."""
+
 
 class Interrupted(SystemExit):
-    """A signal arrived; the code is a shell's, 128 and the signal's number."""
+    """A signal arrived."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
+        super().__init__(exit_code_of(number))
         self.number = number
+
+
+def exit_code_of(number: int) -> int:
+    """A shell's, 128 and the signal's number; SIGUSR1 announces SIGTERM, and ends as that does."""
+    return 128 + (signal.SIGTERM if number == signal.SIGUSR1 else number)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """End the process by SIGINT and SIGTERM; a thread that hangs does not hold it back."""
+    """End the process by a signal; a thread that hangs does not hold it back."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return
-    before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
+    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
     try:
         yield
     except Interrupted as error:
@@ -37,20 +46,36 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _interrupt(number: int, frame: Any) -> None:
+def interrupt(number: int, frame: Any) -> None:
+    """Leave what is under way, which must not take long."""
     for again in SIGNALS:
         signal.signal(again, lambda number, frame: leave(number))
-    # What is under way may wait for a reward that never ends.
+    leave_later(number)
+    raise Interrupted(number)
+
+
+def leave_later(number: int) -> None:
+    """End the process when loggers have had their time: what goes on may wait for ever."""
     late = threading.Timer(PATIENCE, leave, [number])
     late.daemon = True
     late.start()
-    raise Interrupted(number)
 
 
 def leave(number: int) -> NoReturn:
     """End the process at once: an ordinary exit waits for all threads."""
-    name = signal.Signals(number).name
-    print(f"reasonrft: ended by {name}", file=sys.stderr)
+    say(f"ended by {signal.Signals(number).name}")
+    end_at_once(exit_code_of(number))
+
+
+def end_at_once(code: int) -> NoReturn:
+    """Without waiting for anything; processes that train with this one end too."""
+    for process in RANKS:
+        process.kill()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(128 + number)
+    os._exit(code)
+
+
+def say(sentence: str) -> None:
+    """On standard error, also from within whatever is being printed there."""
+    os.write(2, f"reasonrft: {sentence}\n".encode())

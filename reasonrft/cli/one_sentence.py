@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from lightning.pytorch.cli import LightningArgumentParser
 from omegaconf.errors import OmegaConfBaseException
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, printable
 
 _KEY = re.compile(r'Parser key "([^"]+)":? *')
 _CLASS = re.compile(r"Problem with given class_path '([^']+)': *")
@@ -45,7 +45,7 @@ class OneSentenceParser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         known = [action.dest for action in getattr(ex, "subcommand_parser", self)._actions]
-        print(f"reasonrft: {one_sentence(message, known)}", file=sys.stderr)
+        print(f"reasonrft: {printable(one_sentence(message, known))}", file=sys.stderr)
         raise SystemExit(2)
 
     def parse_args(self, *args: Any, **options: Any) -> Any:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import (
     LearningRateMonitor,
     ModelCheckpoint,
@@ -21,6 +22,7 @@ from reasonrft.callbacks import (
     SampleGallery,
     TrainingCurves,
 )
+from reasonrft.checkpoints import SafeCheckpointIO
 from reasonrft.cli.class_paths import accepts, class_of
 from reasonrft.cli.run_folder import default_folder
 from reasonrft.datamodules import TaskDataModule
@@ -62,6 +64,7 @@ def complete(given: dict[str, Any], command: str, configs: Sequence[str]) -> Non
     if trainer.get("logger") in (None, True):
         trainer["logger"] = loggers(trainer["default_root_dir"])
     trainer["callbacks"] = callbacks(given)
+    trainer["plugins"] = plugins(trainer)
     if issubclass(_module_of(given), GRPOModule):
         trainer.setdefault("log_every_n_steps", 1)
     else:
@@ -174,6 +177,14 @@ def loggers(folder: str) -> list[Configured]:
     ]
 
 
+def plugins(trainer: Mapping[str, Any]) -> list[Configured | str]:
+    """The user's, and what writes and reads checkpoints unless one of those does."""
+    own = _as_list(trainer.get("plugins"))
+    if any(issubclass(class_of(plugin) or object, CheckpointIO) for plugin in own):
+        return own
+    return [*own, _configured(SafeCheckpointIO)]
+
+
 def callbacks(given: Mapping[str, Any]) -> list[Configured]:
     """The standard callbacks, each in its user's version where there is one, and the user's others.
 
@@ -182,7 +193,7 @@ def callbacks(given: Mapping[str, Any]) -> list[Configured]:
     own = given["trainer"].get("callbacks")
     if own == []:
         return []
-    own = own if isinstance(own, list) else [own] if own else []
+    own = _as_list(own)
     by_class: dict[type, list[Configured]] = {}
     for callback in own:
         by_class.setdefault(class_of(callback) or object, []).append(callback)
@@ -221,8 +232,7 @@ def _standard(given: Mapping[str, Any]) -> list[Configured]:
 
 def _has_bar(trainer: Mapping[str, Any]) -> bool:
     """Whether the user has chosen another progress bar: there can only be one."""
-    own = trainer.get("callbacks") or []
-    classes = [class_of(callback) for callback in (own if isinstance(own, list) else [own])]
+    classes = [class_of(callback) for callback in _as_list(trainer.get("callbacks"))]
     others = [cls for cls in classes if cls is not None and cls is not TQDMProgressBar]
     return any(issubclass(cls, ProgressBar) for cls in others)
 
@@ -240,7 +250,13 @@ def _checkpoints(given: Mapping[str, Any]) -> list[Configured]:
     if isinstance(steps, int) and 0 < steps < every:
         every = steps
     last = _configured(
-        ModelCheckpoint, dirpath=folder, every_n_train_steps=every, save_top_k=0, save_last=True
+        ModelCheckpoint,
+        dirpath=folder,
+        every_n_train_steps=every,
+        save_top_k=0,
+        save_last=True,
+        # The one before is kept as previous-last.ckpt, and last.ckpt is the last.
+        enable_version_counter=False,
     )
     metric = validation_metric(given)
     if metric is None:
@@ -262,6 +278,11 @@ def validation_metric(given: Mapping[str, Any]) -> str | None:
     own = class_of(arguments.get("task")) if isinstance(arguments.get("task"), dict) else None
     task = own.name or own.__name__ if own else getattr(cls, "task_name", None)  # type: ignore[attr-defined]
     return f"val/{task or 'general'}/val/accuracy"
+
+
+def _as_list(given: Any) -> list[Any]:
+    """What may be given alone or as a list."""
+    return given if isinstance(given, list) else [given] if given else []
 
 
 def _configured(cls: type, **arguments: Any) -> Configured:

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import set_parsing_settings
 from jsonargparse._actions import _ActionPrintConfig
 from jsonargparse._common import parser_context
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 # Imported classes can be named in YAML without their module.
 import reasonrft.callbacks
 import reasonrft.datamodules
+import reasonrft.distributed.sharding_strategy
 import reasonrft.losses
 import reasonrft.modules
 import reasonrft.rewards
@@ -23,17 +25,19 @@ import reasonrft.tasks  # noqa: F401
 from reasonrft.cli.config_files import config_names, with_config_paths
 from reasonrft.cli.evaluation_options import (
     add_image_flags,
-    check_last_checkpoint,
+    last_checkpoint,
     set_image_flags,
 )
 from reasonrft.cli.fit_summary import FitSummary
 from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.one_sentence import OneSentenceParser
+from reasonrft.cli.preemption import Preemption, QuietSignals, WholeFitLoop, requeued
 from reasonrft.cli.problem_options import joined_flags, use_own_problems
 from reasonrft.cli.quiet import silence
 from reasonrft.cli.run_defaults import TRAINER_DEFAULTS, complete
 from reasonrft.cli.run_folder import locked
-from reasonrft.errors import BadInput
+from reasonrft.cli.run_manifest import RunManifest
+from reasonrft.errors import BadInput, Stopped, printable
 from reasonrft.planning.out_of_memory import explained
 
 # Lets `${seed_everything}` mean the key of this subcommand, whose real root is `fit`.
@@ -61,6 +65,12 @@ class ReasonRFTCLI(LightningCLI):
         add("--test_problems", type=Names, help="Problems of your own to test on; repeatable.")
         add("--name", type=str | None, help="Name of the run: it writes to outputs/NAME/TASK.")
         add("--endpoint", type=str | None, help="URL that answers, as ${endpoint}.")
+        add(
+            "--resume_changed",
+            type=bool,
+            default=False,
+            help="Go on from a checkpoint of a run that was configured otherwise.",
+        )
         add_image_flags(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -71,6 +81,8 @@ class ReasonRFTCLI(LightningCLI):
         command = given["subcommand"]
         chosen = given[command] = given.get(command) or {}
         chosen.pop("config", None)
+        # Lightning would unpickle a checkpoint that it is given by its address.
+        chosen["weights_only"] = True
         use_own_problems(chosen)
         complete(chosen, command, config_names(args))
         self.config = parser.parse_object(given)
@@ -79,8 +91,9 @@ class ReasonRFTCLI(LightningCLI):
         set_image_flags(self.config[self.subcommand], str(self.subcommand))
 
     def _check_checkpoint(self) -> None:
-        chosen = self.config[self.subcommand]
-        check_last_checkpoint(self.trainer, str(self.subcommand), chosen.ckpt_path)
+        command = str(self.subcommand)
+        path = self.config[command].ckpt_path
+        self.config_init[command].ckpt_path = last_checkpoint(self.trainer, command, path)
 
     before_fit = before_validate = before_test = before_predict = _check_checkpoint
 
@@ -93,15 +106,36 @@ class ReasonRFTCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise BadInput(f"trainer: {' '.join(str(error).split())}") from error
+        trainer._signal_connector = QuietSignals(trainer)
+        trainer.fit_loop = WholeFitLoop.of(trainer)
+        return trainer
 
     def fit(self, **options: Any) -> None:
         """Train, while no other run may train into the same folder."""
-        self.trainer.callbacks.insert(0, FitSummary())  # type: ignore[attr-defined]
+        preemption = Preemption()
+        manifest = RunManifest(self._plain_config(), self.config.fit.resume_changed)
+        first = [FitSummary(), manifest, preemption]
+        self.trainer.callbacks[:0] = first  # type: ignore[attr-defined]
+        if requeued() and options.get("ckpt_path") is None:
+            options["ckpt_path"] = "last"
         with locked(Path(self.trainer.default_root_dir)):
-            self.trainer.fit(**options)
+            try:
+                self.trainer.fit(**options)
+            except (SIGTERMException, Stopped):
+                raise preemption.ending(self.trainer) from None
+            except (BadInput, RuntimeError) as error:
+                if sentence := preemption.explain(error):
+                    raise sentence from error
+                raise
+
+    def _plain_config(self) -> dict[str, Any]:
+        """The command's configuration as it stands in run_config.yaml."""
+        command = str(self.subcommand)
+        dumped = self._parser(command).dump(self.config[command], skip_none=False)
+        return dict(yaml.safe_load(dumped))
 
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:
@@ -111,7 +145,7 @@ def run(args: Sequence[str] | None) -> ReasonRFTCLI:
         with ended_by_signals():
             return command_line(args)
     except (BadInput, MisconfigurationException, OSError) as error:
-        print(f"reasonrft: {error}", file=sys.stderr)
+        print(f"reasonrft: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(1) from error
 
 

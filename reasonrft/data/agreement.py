@@ -126,7 +126,7 @@ def _gather(file: Path, root: Path) -> Evidence:
 
 def _side_files(folder: Path) -> Iterator[Path]:
     """JSON files that begin like scenes or states; records can be large, and stay unparsed."""
-    for path in sorted(folder.glob("*.json")):
+    for path in filter(Path.is_file, sorted(folder.glob("*.json"))):
         with path.open("rb") as file:
             head = file.read(_HEAD)
         if any(mark in head for mark in _MARKS):

@@ -14,6 +14,8 @@ from reasonrft.datamodules.batch_plans import (
     of_similar_length,
     of_similar_size,
     shard_evenly,
+    share_of_examples,
+    share_of_tokens,
     shuffled,
 )
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
@@ -61,8 +63,10 @@ class TaskDataModule(LightningDataModule):
             source: Where the problems come from.
             task: A task with prompts of one's own, or of one's own class.
             target: Prompts ask for, and fine-tuning learns, chain of thought or the bare answer.
-            batch_size: Examples or prompts in a batch of training, per process.
-            batch_tokens: Instead of a number of examples, as many as fit into so many tokens.
+            batch_size: Examples or prompts in a batch of training, per process: those of all
+                processes are planned as one batch, and each reads its share.
+            batch_tokens: Instead of a number of examples, as many as fit into so many tokens, per
+                process; the share of one of several may be larger by less than an example.
             group_by_length: Fine-tune on batches of similar length, which need little padding.
             eval_batch_size: Problems that are answered together.
             max_tokens: Longest example (prompt, if learning from prompts); others are left out.
@@ -235,17 +239,21 @@ class TaskDataModule(LightningDataModule):
         return [problem for problem, length in pairs if length <= self.max_tokens]
 
     def _batch_sampler(self) -> BatchSampler:
-        count, size = len(self.problems["train"]), self.batch_size
+        """Batches of all processes together, of which this one reads its share."""
+        rank, ranks = self._ranks
+        count, size, share = len(self.problems["train"]), self.batch_size * ranks, share_of_examples
         if self.batch_tokens is not None:
-            plan = partial(of_similar_size, self.lengths, self.batch_tokens)
-            name = f"{count:,} problems in batches of {self.batch_tokens:,} tokens"
+            tokens = self.batch_tokens * ranks
+            plan = partial(of_similar_size, self.lengths, tokens)
+            share = partial(share_of_tokens, self.lengths)
+            name = f"{count:,} problems in batches of {tokens:,} tokens"
         elif self.group_by_length and self._kind == "examples":
             plan = partial(of_similar_length, self.lengths, size)
             name = f"{count:,} problems in batches of {size} of similar length"
         else:
             plan = partial(shuffled, count, size)
             name = f"{count:,} problems in batches of {size}"
-        return BatchSampler(plan, name, self.seed, *self._ranks)
+        return BatchSampler(plan, name, self.seed, rank, ranks, share)
 
 
 class Batches:

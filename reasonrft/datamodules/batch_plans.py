@@ -6,13 +6,15 @@ Each gives the same number of batches in every epoch, which Lightning counts on.
 import heapq
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 WINDOW = 64
 """Batches that are sorted by length together: the more, the less padding and the less chance."""
 
 Batches = list[list[int]]
+Share = Callable[[list[int], int, int], list[int]]
+"""What of a batch a rank reads, of how many ranks: each example is in one of their shares."""
 
 
 def shuffled(count: int, batch_size: int, rng: random.Random) -> Batches:
@@ -57,12 +59,30 @@ def batches_within(lengths: Sequence[int], budget: int) -> int:
     return min(len(lengths), math.ceil(total / room)) if room > 0 else len(lengths)
 
 
+def share_of_examples(batch: list[int], rank: int, ranks: int) -> list[int]:
+    """As many examples for each rank, give or take one; short and long ones in turn."""
+    return batch[rank::ranks]
+
+
+def share_of_tokens(lengths: Sequence[int], batch: list[int], rank: int, ranks: int) -> list[int]:
+    """Nearly as many tokens for each rank: at most their mean and the longest example together.
+
+    The longest that is left goes to the rank that has the fewest.
+    """
+    loads, owners = [(0, number) for number in range(ranks)], {}
+    for item in sorted(batch, key=lambda item: -lengths[item]):
+        tokens, owners[item] = heapq.heappop(loads)
+        heapq.heappush(loads, (tokens + lengths[item], owners[item]))
+    return [item for item in batch if owners[item] == rank]
+
+
 def shard_evenly(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> Batches:
     """One rank's part of a split that every problem of is answered once, by one rank.
 
-    All ranks get the same number of batches, for some strategies wait for each other in each.
+    Where problems are fewer than ranks, those without one answer the last one too: a rank that had
+    nothing to do would not come where the others wait for it. Each problem is counted once.
     """
-    mine = range(rank, count, ranks)
+    mine = range(rank, count, ranks) or range(count)[-1:]
     wanted = math.ceil(math.ceil(count / ranks) / batch_size)
     edges = [len(mine) * number // wanted for number in range(wanted + 1)]
     return [list(mine[start:end]) for start, end in pairwise(edges) if end > start]

@@ -1,7 +1,8 @@
 """Where a run stands in its data: a pure function of seed, epoch and step.
 
 A checkpoint holds only epoch and step, and a run that goes on from it, in the middle of an epoch
-too, reads the very batches that it would have read.
+too, reads the very batches that it would have read. So does one on another number of ranks whose
+batches are together as large.
 """
 
 import random
@@ -11,13 +12,17 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from reasonrft.datamodules.batch_plans import Batches
+from reasonrft.datamodules.batch_plans import Batches, Share, share_of_examples
 from reasonrft.errors import BadInput
 from reasonrft.problems import Problem
 
 
 class BatchSampler(Sampler[list[int]]):
-    """The batches of an epoch, from batch `start` on, as one rank reads them."""
+    """The batches of an epoch, from batch `start` on: one rank's share of each.
+
+    Batches are those of all ranks together, so that nothing here but the share depends on how many
+    they are. A batch of fewer examples than ranks leaves some with an empty share.
+    """
 
     def __init__(
         self,
@@ -26,6 +31,7 @@ class BatchSampler(Sampler[list[int]]):
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        share: Share = share_of_examples,
     ) -> None:
         """
         Args:
@@ -33,13 +39,13 @@ class BatchSampler(Sampler[list[int]]):
             name: What is read, and in what batches, for the checkpoint to be compared with.
             seed: Another seed is another order.
             rank: Which process this is.
-            ranks: How many processes read batches of their own.
+            ranks: How many processes share a batch.
+            share: What of a batch a rank reads.
         """
         self.plan, self.seed, self.rank, self.ranks = plan, seed, rank, ranks
-        self.name = f"{name}, seed {seed}, {ranks} process{'es' if ranks > 1 else ''}"
+        self.name, self.share = f"{name}, seed {seed}", share
         self.epoch = self.start = 0
-        # Ranks must read equally many; what is left over is other batches in every epoch.
-        self._count = len(plan(random.Random(0))) // ranks
+        self._count = len(plan(random.Random(0)))
 
     @property
     def sampler(self) -> "BatchSampler":
@@ -54,8 +60,8 @@ class BatchSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = self.plan(random.Random(f"{self.seed}/{self.epoch}"))
-        mine = batches[self.rank :: self.ranks][: self._count]
-        return iter(mine[self.start :])
+        for batch in batches[self.start :]:
+            yield self.share(batch, self.rank, self.ranks)
 
 
 class ProblemLoader(DataLoader[Any]):
@@ -116,9 +122,11 @@ class ResumableLoader(ProblemLoader):
         return self.resumed or position | {"order": self.order.name}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if 0 < state["seen"] < state["of"] and state["order"] != self.order.name:
+        if 0 < state["seen"] < state["of"] and state["order"] not in (self.order.name, None):
             raise BadInput(
                 f"the checkpoint stands in the middle of {state['order']}; this run reads "
                 f"{self.order.name}: go on with the same data, batches and seed"
             )
-        self.resumed = dict(state)
+        # In another order, as far into the epoch.
+        seen = state["seen"] * len(self.order) // max(1, state["of"])
+        self.resumed = dict(state) if state["order"] else {**state, "seen": seen}

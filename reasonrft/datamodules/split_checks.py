@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from reasonrft.datamodules.encode_batch import Target
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, printable
 from reasonrft.problems import Problem
 from reasonrft.tasks import Task, find_task
 
@@ -102,5 +102,5 @@ def left_out(ids: Sequence[str], count: int, split: str, limit: int) -> str:
     more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
     return (
         f"{split}: {len(ids):,} of {count:,} problems are longer than max_tokens={limit:,} and are "
-        f"left out: {', '.join(ids[:_SHOWN])}{more}"
+        f"left out: {printable(', '.join(ids[:_SHOWN]))}{more}"
     )

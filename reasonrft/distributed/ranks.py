@@ -5,14 +5,20 @@ Each rank has prompts of its own, and not always the same number of them.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, Stopped
 
 T = TypeVar("T")
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the one that writes files."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
 def all_gather(value: T) -> list[T]:
@@ -29,7 +35,9 @@ def over_all_ranks(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
     if not distributed.is_initialized():
         return function(*rows)
     rows_by_rank = all_gather(rows)
-    result = function(*map(torch.cat, zip(*rows_by_rank, strict=True)))
+    # A rank without any row does not know how long one is.
+    there = [rows for rows in rows_by_rank if len(rows[0])]
+    result = function(*map(torch.cat, zip(*there, strict=True)))
     return result.split([len(first) for first, *_ in rows_by_rank])[distributed.get_rank()]
 
 
@@ -41,14 +49,31 @@ def raise_on_all_ranks() -> Iterator[None]:
         yield
     except Exception as error:  # rewards are anybody's code, and raise anything
         fault = error
-    messages = all_gather(fault and _message(fault))
+    faults = all_gather(fault and _of_another(fault))
     if fault is not None:
         raise fault
-    for message in filter(None, messages):
-        raise BadInput(message)
+    for other in filter(None, faults):
+        raise other
 
 
-def _message(fault: Exception) -> str:
+def _of_another(fault: Exception) -> Exception:
+    """What a fault is for other ranks."""
+    if isinstance(fault, Stopped):
+        return Stopped()
     if isinstance(fault, BadInput):
-        return str(fault)
-    return f"another process was stopped by {fault!r}"
+        return BadInput(str(fault))
+    return BadInput(f"another process was stopped by {fault!r}")
+
+
+def all_here(seconds: float) -> bool:
+    """Whether all ranks come here within some time; asked at most once in a run."""
+    if not distributed.is_initialized():
+        return True
+    store, rank = distributed.distributed_c10d._get_default_store(), distributed.get_rank()
+    try:
+        store.set(f"reasonrft/here/{rank}", "")
+        here = [f"reasonrft/here/{other}" for other in range(distributed.get_world_size())]
+        store.wait(here, timedelta(seconds=seconds))
+    except RuntimeError:  # in vain, or the store was that of a process that has ended
+        return False
+    return True

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
 from reasonrft.evaluation.endpoint_address import split_address
-from reasonrft.evaluation.endpoint_errors import connection_fault, no_completion, status_fault
+from reasonrft.evaluation.endpoint_errors import (
+    connection_fault,
+    no_completion,
+    status_fault,
+    strike_out,
+)
 from reasonrft.evaluation.reply_cache import ReplyCache, request_key
 from reasonrft.problems import Problem
 
@@ -20,6 +25,9 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 T = TypeVar("T")
+
+_MOST_SILENCES = 10
+"""Times the timeout that a whole answer may take, however it trickles."""
 
 
 @final
@@ -146,8 +154,10 @@ class Endpoint:
             raise BadInput(fault) from None
         except APIConnectionError as error:
             raise BadInput(connection_fault(error, where, self.timeout)) from None
+        except OSError as error:
+            raise BadInput(f"no answer from {where} ({error})") from None
         try:
-            return read_reply(json.loads(response.text))
+            return read_reply(json.loads(strike_out(response.text, key)))
         except (ValueError, RecursionError):
             raise no_completion(response.text, where, key) from None
 
@@ -164,7 +174,9 @@ class Endpoint:
             http_client=DefaultAsyncHttpxClient(
                 # A redirect would take the question, and perhaps the key, to another host.
                 follow_redirects=False,
-                event_hooks={"request": [self._wait_for_turn]},
+                # A small compressed answer may be a huge one.
+                headers={"Accept-Encoding": "identity"},
+                event_hooks={"request": [self._wait_for_turn], "response": [self._bound]},
             ),
         )
 
@@ -175,6 +187,14 @@ class Endpoint:
         self._next_request = turn + self._interval
         await asyncio.sleep(turn - now)
         self.requests_sent += 1
+
+    async def _bound(self, response: Any) -> None:
+        """Give up an answer that is endless, in size or in time, before it is read."""
+        from reasonrft.evaluation.bounded_stream import BoundedStream
+
+        response.stream = BoundedStream(response.stream, _MOST_SILENCES * self.timeout)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise OSError("a compressed answer, which was not asked for")
 
     def _key(self) -> str:
         key = os.environ.get(self.key_variable, "").strip()

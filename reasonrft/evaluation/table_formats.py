@@ -5,11 +5,14 @@ import html
 import io
 from collections.abc import Iterable, Sequence
 
+from reasonrft.errors import printable
+
 Row = list[str]
 
 
 def text_table(rows: Sequence[Row]) -> str:
     """Columns below each other: the first to the left, the others to the right."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(_aligned(row, widths) for row in rows)
 

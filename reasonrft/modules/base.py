@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
 
+from reasonrft.checkpoints.loop_position import begin_epoch_anew, straighten
+from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -17,6 +20,7 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
+from reasonrft.policy.sharding import shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 
@@ -68,15 +72,18 @@ class ReasoningModule(EvaluatedModule):
 
     def configure_model(self) -> None:
         self.policy.load()
+        if self.device_mesh is not None:  # the strategy's, if it spreads weights over ranks
+            shard(self.policy, self.device_mesh)
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(weight_decay_groups(self))
+        optimizer = make_optimizer(self.optimizer, weight_decay_groups(self))
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
 
     def on_train_start(self) -> None:
+        begin_epoch_anew(self.trainer)
         # Asked for any earlier, the number of steps keeps Lightning from restoring the loader.
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
@@ -87,6 +94,10 @@ class ReasoningModule(EvaluatedModule):
         place = f"{self.seed}/{self.current_epoch}/{batch_idx}/{self.global_rank}"
         torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:7], "big"))
 
+    def discard_step(self) -> None:
+        """Forget what was added up since the last optimizer step, which is not taken."""
+        self.zero_grad()
+
     def check_images(self, groups: Sequence[Group]) -> None:
         """Before the first update on images: the policy is not blind to them."""
         if self._images_checked:
@@ -94,11 +105,21 @@ class ReasoningModule(EvaluatedModule):
         gap = check_images_matter(self.policy, groups)
         if gap is not None:
             self._images_checked = True
-            self.log("train/image_gap", gap, batch_size=len(groups))
+            self.log("train/image_gap", gap, batch_size=max(1, len(groups)))
+
+    def fill_gradients(self) -> list[nn.Parameter]:
+        """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
+        trained = [value for value in self.policy.parameters() if value.requires_grad]
+        for value in trained:
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+        return trained
+
+    def answering(self) -> AbstractContextManager[None]:
+        return self.engine.ready(self.policy, self.global_step)
 
     def answer(self, batch: PromptBatch, max_tokens: int) -> Answers:
         greedy = Sampling(temperature=0.0, max_tokens=max_tokens)
-        self.engine.sync(self.policy, self.global_step)
         rollout = self.engine.generate(batch, 1, greedy)
         return Answers(
             [texts[0] for texts in rollout.texts],
@@ -121,21 +142,27 @@ class ReasoningModule(EvaluatedModule):
 
         An adapter's checkpoint knows them by their digest.
         """
-        frozen = {name for name, value in self.named_parameters() if not value.requires_grad}
-        if frozen:
-            # Statistics of batch norms are no weights, and move while they are trained.
-            kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
-            state = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
+        # Statistics of batch norms are no weights, and move while they are trained.
+        kept = {*trained_names(self), *(name for name, _ in self.named_buffers())}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name in kept}
         checkpoint["base_digest"] = self.policy.base_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        straighten(checkpoint["loops"]["fit_loop"], self.trainer.accumulate_grad_batches)
         trained = set(trained_names(self))
         if missing := sorted(trained - checkpoint["state_dict"].keys()):
             raise BadInput(
                 f"the checkpoint does not hold {len(missing)} of the {len(trained)} weights that "
                 f"this policy trains, such as {missing[0]}: it is another policy's"
             )
+        for name, value in self.named_parameters():
+            there = checkpoint["state_dict"].get(name, value).shape
+            if name in trained and there != value.shape:
+                raise BadInput(
+                    f"the checkpoint's {name} has the shape {tuple(there)} and this policy's "
+                    f"{tuple(value.shape)}: it is another policy's"
+                )
         base = checkpoint.get("base_digest")
         if base and self.policy.base_digest and base != self.policy.base_digest:
             raise BadInput(

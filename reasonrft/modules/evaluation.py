@@ -1,7 +1,7 @@
 """Answering, and measuring answers, in Lightning's loops for validation, test and prediction."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
+from reasonrft.distributed.ranks import raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.evaluation.accuracy_metric import AccuracyMetric
 from reasonrft.evaluation.answers import AnswerFile, Answers, Line, prompt_key, write_lines
@@ -44,7 +45,8 @@ class Prompts(Protocol):
 class EvaluatedModule(LightningModule):
     """Measures its answers to every split of its datamodule.
 
-    A subclass says who answers: `encoder`, `answer` and `identity`.
+    A subclass says who answers: `encoder`, `answer`, `identity`, and `answering` where `answer`
+    has something to get ready.
     """
 
     learns_from: ClassVar[Literal["examples", "prompts"]] = "prompts"
@@ -71,6 +73,7 @@ class EvaluatedModule(LightningModule):
         self.results = results
         self.blind, self.swap = blind, swap
         self.accuracies = AccuracyMetric()
+        self._answering = ExitStack()
         self._answered: list[tuple[str, ImageMode]] = []
         """Split and mode of each loader."""
         self._task: Task | None = None
@@ -81,6 +84,10 @@ class EvaluatedModule(LightningModule):
     def encoder(self) -> Any:
         """Makes prompts of problems, in a loader's workers."""
         raise NotImplementedError(f"{type(self).__name__} does not say how prompts are encoded")
+
+    def answering(self) -> AbstractContextManager[None]:
+        """What `answer` is called within; all ranks enter it, and then answer each at its pace."""
+        return nullcontext()
 
     def answer(self, batch: Any, max_tokens: int) -> Answers:
         """Greedy answers to a batch of `Prompts`."""
@@ -98,16 +105,19 @@ class EvaluatedModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self._begin("validate")
+        self._answering.enter_context(self.answering())
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._measure(batch, self._lines(*self._answered[dataloader_idx], batch))
 
     def on_validation_epoch_end(self) -> None:
+        self._answering.close()
         self._log_accuracy("val")
 
     def on_test_epoch_start(self) -> None:
         self._begin("test", self.image_modes)
         self._open("answers", self.image_modes)
+        self._answering.enter_context(self.answering())
         self.trainer.test_loop.verbose = False  # the report says it better
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
@@ -115,13 +125,17 @@ class EvaluatedModule(LightningModule):
         self._files[mode].add(self._measure(batch, self._ask(split, mode, batch), mode))
 
     def on_test_epoch_end(self) -> None:
+        self._answering.close()
         accuracies = self._log_accuracy("test")
-        if self.trainer.is_global_zero:
-            lines = self._files["own"].read_all()
-            own = [lines[answer.key] for answer in accuracies if answer.mode == "own"]
-            write_predictions(self._folder, own)
-            tallies = tally(accuracies)
-            self._report = write_report(self._folder, self._identity, tallies, self._titles)
+        with raise_on_all_ranks():
+            if self.trainer.is_global_zero:
+                self._write_report(accuracies)
+
+    def _write_report(self, accuracies: list[AnswerAccuracy]) -> None:
+        lines = self._files["own"].read_all()
+        own = [lines[answer.key] for answer in accuracies if answer.mode == "own"]
+        write_predictions(self._folder, own)
+        self._report = write_report(self._folder, self._identity, tally(accuracies), self._titles)
 
     def on_test_end(self) -> None:
         self.print(self._report)
@@ -129,11 +143,15 @@ class EvaluatedModule(LightningModule):
     def on_predict_epoch_start(self) -> None:
         self._begin("predict")
         self._open("predictions")
+        self._answering.enter_context(self.answering())
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
         lines = self._ask(*self._answered[dataloader_idx], batch)
         self._files["own"].add(lines)
         return [line["completion"] for line in lines]
+
+    def on_predict_epoch_end(self) -> None:
+        self._answering.close()
 
     def on_predict_end(self) -> None:
         self.print(f"answers: {self._files['own'].path}")
@@ -143,7 +161,8 @@ class EvaluatedModule(LightningModule):
     ) -> dict[str, Tally]:
         """Tallies of a stage's splits, in the midst of training; no answer is kept on file."""
         self._begin(stage)
-        with self.trainer.precision_plugin.test_step_context(), _evaluating(self):
+        context = self.trainer.precision_plugin.test_step_context()
+        with context, _evaluating(self), self.answering():
             for (split, mode), loader in zip(self._answered, loaders, strict=True):
                 for batch in loader:
                     self._measure(batch, self._lines(split, mode, batch))
@@ -151,6 +170,7 @@ class EvaluatedModule(LightningModule):
 
     def _begin(self, stage: str, modes: Sequence[ImageMode] = ("own",)) -> None:
         self.accuracies.reset()
+        self._answering.close()  # of an evaluation that was broken off
         data: Any = getattr(self.trainer, "datamodule", None)
         if not hasattr(data, "eval_splits"):
             raise BadInput("evaluation needs a datamodule whose eval_splits names its splits")
@@ -184,10 +204,8 @@ class EvaluatedModule(LightningModule):
         """Answers to a batch; those that are on file are not asked for again."""
         known, keys = self._files[mode].known, self._keys(split, mode, batch)
         missing = [row for row, key in enumerate(keys) if key not in known]
-        if not self.trainer.strategy.reduce_boolean_decision(not missing):
-            # Ranks that share a policy answer together, even where nothing is missing.
-            asked = batch.select(missing or [0])
-            new = {line["key"]: line for line in self._lines(split, mode, asked)}
+        if missing:
+            new = {line["key"]: line for line in self._lines(split, mode, batch.select(missing))}
             known = new | known
         return [known[key] for key in keys]
 

@@ -16,14 +16,13 @@ from typing import Any
 import torch
 from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
 from reasonrft.modules.base import ReasoningModule
-from reasonrft.modules.micro_batches import MicroBatch, groups_of, split
+from reasonrft.modules.micro_batches import MicroBatch, groups_of, idle, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
 from reasonrft.modules.schedules import Warmup
 from reasonrft.modules.step_metrics import StepMetrics, make_record
@@ -32,10 +31,9 @@ from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import score
-from reasonrft.policy.sharding import gather
+from reasonrft.policy.sharding import gather, reshard
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
-    Stopped,
     compute_rewards,
     right_completions,
     weighted_sum,
@@ -53,6 +51,8 @@ class GRPOModule(ReasoningModule):
     step_record: StepRecord | None = None
     """The last step, for callbacks."""
     _prefix_checked: bool = False
+    rewards_given_up: bool = False
+    """Set from outside: the wait for rewards ends, and with it the run."""
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> None:
         self.step_metrics = StepMetrics()
@@ -77,7 +77,8 @@ class GRPOModule(ReasoningModule):
 
     def sample(self, batch: PromptBatch) -> tuple[Rollout, dict[str, Tensor]]:
         """A rollout and its rewards; groups without signal are sampled again, if asked for."""
-        with raise_on_all_ranks():
+        ready = self.engine.ready(self.policy, self.global_step)
+        with ready, raise_on_all_ranks():
             rollout = self.generate(batch)
             rewards = self.compute_rewards(rollout)
             for attempt in range(1, self.resample + 1):
@@ -94,7 +95,6 @@ class GRPOModule(ReasoningModule):
     def generate(self, batch: PromptBatch, attempt: int = 0) -> Rollout:
         """G completions of each prompt: a function of seed, attempt and batches before."""
         self.step_metrics.phase("rollout")
-        self.engine.sync(self.policy, self.global_step)
         seed = f"{self.seed}.{attempt}"
         return self.engine.generate(
             batch, self.group_size, self.sampling, seed, step=self.batches_done
@@ -104,10 +104,9 @@ class GRPOModule(ReasoningModule):
         """Each reward of each completion, unweighted: name -> (P, G)."""
         self.step_metrics.phase("reward")
         step, seconds = self.batches_done, self.reward_seconds
-        try:
-            return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
-        except Stopped:
-            raise SIGTERMException from None
+        if not rollout.problems:  # another rank has them
+            return {name: torch.zeros(0, 0) for name in self.rewards}
+        return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -124,14 +123,11 @@ class GRPOModule(ReasoningModule):
         # Without a KL penalty, a group whose advantages are all zero has no gradient.
         matters = weights * ((advantages != 0) | (self.beta > 0))
         chosen = matters.any(1).nonzero().flatten().tolist()
-        make = partial(
-            split, budget=self.micro_batch_tokens, corrects_sampler=not self.engine.is_scorer
-        )
-        micro_batches = make(rollout, advantages, weights, chosen)
-        # Ranks wait for each other after each: one with fewer scores a group with weight zero.
-        shortest, zeros = int(rollout.lengths.sum(1).argmin()), torch.zeros_like(weights)
+        budget, corrects = self.micro_batch_tokens, not self.engine.is_scorer
+        micro_batches = split(rollout, advantages, weights, chosen, budget, corrects)
+        # Ranks wait for each other in each: one with fewer scores something with weight zero.
         missing = max(all_gather(len(micro_batches))) - len(micro_batches)
-        return micro_batches + make(rollout, zeros, zeros, [shortest]) * missing
+        return micro_batches + [idle(self.policy.encoder)] * missing
 
     def check_policy(self, rollout: Rollout) -> None:
         """Before the first update: scored as sampled, and not blind to its images."""
@@ -160,10 +156,9 @@ class GRPOModule(ReasoningModule):
                     raise self.stopped_by(f"the loss is {value}", [micro_batch])
         optimizer: Any = self.optimizers()
         scheduler: Any = self.lr_schedulers()
-        trained = [value for value in self.policy.parameters() if value.requires_grad]
-        for value in trained:
-            if value.grad is None:  # as where the gradient is zero: momentum goes on
-                value.grad = torch.zeros_like(value)
+        # A gathered weight would hide the update from the next forward.
+        reshard(self.policy)
+        trained = self.fill_gradients()
         norm = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
         if not norm.isfinite():
             raise self.stopped_by(f"the norm of the gradient is {norm.item()}", micro_batches)
@@ -181,7 +176,8 @@ class GRPOModule(ReasoningModule):
         record = make_record(
             step, rollout, rewards, total, advantages, self.step_metrics, self.updates, right
         )
-        in_bar, size = {"train/reward", "train/completion_length"}, len(rollout.problems)
+        in_bar = {"train/reward", "train/completion_length"}
+        size = max(1, len(rollout.problems))
         for shown in (False, True):
             metrics = {n: v for n, v in record.metrics.items() if (n in in_bar) == shown}
             self.log_dict(metrics, batch_size=size, prog_bar=shown)
@@ -198,13 +194,12 @@ class GRPOModule(ReasoningModule):
 
     def should_stop(self) -> bool:
         """Whether the process was asked to end, while rewards are waited for."""
-        return self.trainer.received_sigterm
+        return self.rewards_given_up or self.trainer.received_sigterm
 
     def stopped_by(self, what: str, micro_batches: list[MicroBatch]) -> BadInput:
         ids = ", ".join(micro_batch.problem_ids for micro_batch in micro_batches)
         return BadInput(
-            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated, and "
-            "the last checkpoint is the one before"
+            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated"
         )
 
     def __init__(
@@ -292,6 +287,7 @@ class GRPOModule(ReasoningModule):
     def on_train_start(self) -> None:
         if self.trainer.precision == "16-mixed":
             raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
+        super().on_train_start()
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from reasonrft.losses import LossInputs
+from reasonrft.policy.encoder import Encoder, Example
 from reasonrft.policy.scoring import Group
+from reasonrft.problems import Problem
 from reasonrft.rollout import Rollout
 
 
@@ -73,6 +75,24 @@ def split(
             )
         )
     return micro_batches
+
+
+def idle(encoder: Encoder) -> MicroBatch:
+    """What a rank scores while others have more than it: one short sequence, with weight zero."""
+    group = as_group(idle_example(encoder))
+    (completion,) = group.completions
+    zeros = torch.zeros(len(completion))
+    return MicroBatch([group], zeros, zeros, torch.zeros_like(completion), zeros)
+
+
+def idle_example(encoder: Encoder) -> Example:
+    """A problem without images whose answer is learned by nobody."""
+    return encoder.example(Problem("idle", "general", (), "?", "."), "?", ".")
+
+
+def as_group(example: Example) -> Group:
+    """An example is a prompt with one completion."""
+    return Group(example.prompt, [example.response])
 
 
 def groups_of(rollout: Rollout) -> list[Group]:

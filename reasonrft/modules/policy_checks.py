@@ -14,6 +14,7 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.sharding import gathered
 from reasonrft.problems import Problem
 
 
@@ -34,10 +35,8 @@ def check_shared_prefix(policy: Policy, groups: Sequence[Group], exact: bool) ->
     """
     if not policy.supports_shared_prefix:
         return
-    shortest = [min(groups, key=lambda group: group.length)]
-    with torch.no_grad():
-        shared, dense = (score(policy, shortest, 1.0, way) for way in (True, False))
-    differences = all_gather((shared.log_probs - dense.log_probs).abs().mean().item())
+    with gathered(policy):
+        differences = all_gather(_sharing_gap(policy, groups))
     if not all(difference < (1e-4 if exact else 0.05) for difference in differences):
         policy.supports_shared_prefix = False
         rank_zero_warn(
@@ -46,13 +45,23 @@ def check_shared_prefix(policy: Policy, groups: Sequence[Group], exact: bool) ->
         )
 
 
+def _sharing_gap(policy: Policy, groups: Sequence[Group]) -> float:
+    if not groups:  # a rank without prompts
+        return 0.0
+    shortest = [min(groups, key=lambda group: group.length)]
+    with torch.no_grad():
+        shared, dense = (score(policy, shortest, 1.0, way) for way in (True, False))
+    return (shared.log_probs - dense.log_probs).abs().mean().item()
+
+
 def check_images_matter(policy: Policy, groups: Sequence[Group]) -> float | None:
     """Score a group with its own images and with another problem's; equal log-probs stop the run.
 
     A policy whose images get lost on the way trains on text alone, and its loss looks normal.
     Returns the mean difference of log-probs, or None where no rank's groups have images.
     """
-    gaps = [gap for gap in all_gather(_image_gap(policy, groups)) if gap is not None]
+    with gathered(policy):
+        gaps = [gap for gap in all_gather(_image_gap(policy, groups)) if gap is not None]
     if gaps and min(gaps) == 0:
         raise BadInput(
             f"{policy.path} does not see its images: the log-probs of completions are the same "

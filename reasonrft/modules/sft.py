@@ -14,11 +14,15 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reasonrft.distributed.ranks import all_gather
+from reasonrft.distributed.sharded_state import spread_like
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.modules.base import ReasoningModule
+from reasonrft.modules.micro_batches import as_group, idle_example
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
-from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.scoring import score
+from reasonrft.policy.sharding import gather
 from reasonrft.policy.shared_prefix import unsupported_reason
 from reasonrft.rollout import RolloutEngine
 
@@ -99,6 +103,8 @@ class SFTModule(ReasoningModule):
 
     def training_step(self, batch: list[Example], batch_idx: int) -> Tensor:
         self.check_images([as_group(example) for example in batch])
+        if not batch:  # another rank has examples, and waits for this one
+            return self.negative_log_likelihood([idle_example(self.encoder)]).sum() * 0
         loss = self.negative_log_likelihood(batch)  # (N,)
         self._step.add(loss, batch)
         return loss.sum()
@@ -120,27 +126,44 @@ class SFTModule(ReasoningModule):
         mine = torch.tensor(self._step.counts(), device=self.device)
         loss, tokens, read = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
         if not math.isfinite(loss):
-            names = ", ".join(self._step.ids)
-            raise BadInput(
-                f"step {self.global_step}: the loss is {loss} on problems {names}; the policy was "
-                "not updated, and the last checkpoint is the one before"
-            )
+            raise self.stopped_by(f"the loss is {loss}")
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
-        gradients = [value.grad for value in self.parameters() if value.grad is not None]
+        gradients = [value.grad for value in self.fill_gradients()]
         torch._foreach_mul_(gradients, undone / tokens)
+        norm = gather(torch.nn.utils.get_total_norm(gradients))
+        if not norm.isfinite():
+            raise self.stopped_by(f"the norm of the gradient is {norm.item()}")
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)
         self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
         self._step = Step()
 
+    def stopped_by(self, what: str) -> BadInput:
+        names = ", ".join(self._step.ids)
+        return BadInput(
+            f"step {self.global_step}: {what} on problems {names}; the policy was not updated"
+        )
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep half of an accumulation too, where one process holds all of it."""
+        """Keep half of an accumulation too, where gradients are whole or spread over ranks.
+
+        With DDP each rank has a half of its own.
+        """
         super().on_save_checkpoint(checkpoint)
-        if self._step.tokens and self.trainer.world_size == 1:
+        counts = all_gather(self._step.counts())
+        if sum(tokens for _, tokens, _ in counts) and self._has_all_gradients:
             named = self.policy.named_parameters()
             gradients = {name: value.grad for name, value in named if value.grad is not None}
-            checkpoint["accumulated"] = {"counts": self._step.counts(), "gradients": gradients}
+            checkpoint["accumulated"] = {"counts": counts, "gradients": gradients}
+
+    @property
+    def _has_all_gradients(self) -> bool:
+        return self.trainer.world_size == 1 or self.device_mesh is not None
+
+    def discard_step(self) -> None:
+        super().discard_step()
+        self._step = Step()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -149,17 +172,22 @@ class SFTModule(ReasoningModule):
     def on_train_start(self) -> None:
         super().on_train_start()
         if self._accumulated:
-            loss, tokens, read = self._accumulated["counts"]
-            self._step = Step(loss, int(tokens), int(read))
+            counts = self._accumulated["counts"]
+            self._step = self._share_of(counts)
+            # Ranks average their gradients, and may be more or fewer now.
+            scale = len(counts) / self.trainer.world_size
             named = dict(self.policy.named_parameters())
             for name, gradient in self._accumulated["gradients"].items():
-                named[name].grad = gradient.to(named[name].device)
+                named[name].grad = spread_like(named[name], gradient) * scale
             self._accumulated = None
+
+    def _share_of(self, counts: list[list[float]]) -> Step:
+        """What this rank had added up; the first one has all where there were more or fewer."""
+        if len(counts) != self.trainer.world_size:
+            total = [sum(values) for values in zip(*counts, strict=True)]
+            counts = [total] + [[0.0, 0.0, 0.0]] * (self.trainer.world_size - 1)
+        loss, tokens, read = counts[self.global_rank]
+        return Step(loss, int(tokens), int(read))
 
     def on_validation_end(self) -> None:
         self._step.since = time.perf_counter()
-
-
-def as_group(example: Example) -> Group:
-    """An example is a prompt with one completion."""
-    return Group(example.prompt, [example.response])

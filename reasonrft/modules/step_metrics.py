@@ -104,7 +104,10 @@ def make_record(
         *all_gather(of_rank), strict=True
     )
     means = {
-        name: torch.cat([own[name] for own in columns_by_rank]).float().mean().item()
+        name: torch.cat([own[name] for own in columns_by_rank if len(own[name])])
+        .float()
+        .mean()
+        .item()
         for name in columns
     }
     work = _added(work_by_rank)

@@ -1,5 +1,6 @@
 """LoRA weights on the parts that are trained, and on no other part by accident."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from reasonrft.policy.parts import Part, freeze, linear_layers
 
 ADAPTER = "default"  # peft's name for a model's only adapter
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_CODE = ("megatron_config", "auto_mapping")  # keys beside which peft imports what others name
 BASE_DIGEST = "base_digest"  # a key in the metadata of the weights' file
 
 
@@ -105,20 +107,36 @@ def _load(model: PreTrainedModel, folder: Path) -> None:
     for name in (SETTINGS, WEIGHTS):
         if not (folder / name).is_file():
             raise BadInput(f"{folder} holds no adapter that can be loaded: it has no {name}")
+    _check_settings(folder / SETTINGS)
     from peft import PeftConfig, set_peft_model_state_dict
 
-    settings: Any = PeftConfig.from_pretrained(str(folder))
-    settings.inference_mode = False
     try:
+        settings: Any = PeftConfig.from_pretrained(str(folder))
+        settings.inference_mode = False
         _inject(model, settings)
         outcome: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS), ADAPTER)
-    except (ValueError, RuntimeError) as error:  # peft's for layers and shapes that are not there
+    # What peft raises for layers, shapes and libraries that are not there.
+    except (ValueError, RuntimeError, TypeError, ImportError) as error:
         raise BadInput(f"{folder} is an adapter of another model: {_first(error)}") from error
     absent = [name for name in outcome.missing_keys if name in adapter_parameters(model)]
     if absent or outcome.unexpected_keys:
         odd = (absent or outcome.unexpected_keys)[0]
         raise BadInput(f"{folder} is an adapter of another model: {odd} has no match")
     _check_base(model, folder, settings.base_model_name_or_path)
+
+
+def _check_settings(file: Path) -> None:
+    """Refuse settings of another method, and those that have peft import a module by its name."""
+    try:
+        settings = json.loads(file.read_text("utf-8"))
+        kind = settings.get("peft_type")
+        code = [key for key in _CODE if settings.get(key)]
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(f"{file} cannot be read as an adapter's settings") from error
+    if kind != "LORA":
+        raise BadInput(f"{file} is of peft_type {kind!r}; only LORA adapters are loaded")
+    if code:
+        raise BadInput(f"{file} names code, which is not run: take {code[0]} out of it")
 
 
 def _check_base(model: PreTrainedModel, folder: Path, base: str | None) -> None:

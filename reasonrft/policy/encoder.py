@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor
 
@@ -83,7 +84,8 @@ class Encoder:
     def prompt(self, problem: Problem, text: str) -> Prompt:
         """Encode one problem, asked in these words."""
         images = [_named(problem, open_image, source) for source in problem.images]
-        return Prompt(problem, text, self._process(self._write(problem, text), images))
+        written = self._write(problem, text)
+        return Prompt(problem, text, _fitting(problem, self._process, written, images))
 
     def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> PromptBatch:
         pairs = zip(problems, texts, strict=True)
@@ -103,7 +105,8 @@ class Encoder:
         extra = 0 if response is None else len(self.response_ids(response))
         sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
-        return len(written) + sum(self._image_tokens(size, several) for size in sizes) + extra
+        counts = [_fitting(problem, self._image_tokens, size, several) for size in sizes]
+        return len(written) + sum(counts) + extra
 
     def _image_tokens(self, size: tuple[int, int], several: bool) -> int:
         """How much longer an image makes a prompt than its placeholder, alone or among others."""
@@ -144,9 +147,12 @@ class Encoder:
         return self._render(messages, add_generation_prompt=True)
 
     def _render(self, messages: list[Message], add_generation_prompt: bool) -> str:
-        return self.processor.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=add_generation_prompt
-        )
+        try:
+            return self.processor.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        except TemplateError as error:  # what the sandbox forbids, and what is no template
+            raise BadInput(f"the model's chat template cannot be used: {error}") from error
 
     def _read_end_of_turn(self) -> list[int]:
         """What the template writes after an answer, through its first special token."""
@@ -166,3 +172,12 @@ def _named(problem: Problem, open_it: Callable[[Path | bytes], T], source: Path 
         return open_it(source)
     except ImageFault as fault:
         raise BadInput(f"problem {problem.id!r}: {fault}") from fault
+
+
+def _fitting(problem: Problem, process: Callable[..., T], *args: Any) -> T:
+    """Call a processor, which refuses some shapes of images, and name the problem if it does."""
+    try:
+        return process(*args)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"problem {problem.id!r}: the processor refuses it ({reason})") from error

@@ -1,18 +1,24 @@
-"""Folders that plain peft and plain transformers load."""
+"""Folders that plain peft and plain transformers load.
+
+Weights that are spread over ranks are gathered on the first, which writes; a fault of it, such as a
+full disk, is raised on all.
+"""
 
 import copy
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
+from reasonrft.distributed.ranks import is_first_rank, raise_on_all_ranks
 from reasonrft.errors import BadInput
 from reasonrft.policy.adapters import ADAPTER, BASE_DIGEST, SETTINGS, WEIGHTS
 from reasonrft.policy.base_digest import base_digest
@@ -20,17 +26,25 @@ from reasonrft.policy.hub_paths import portable_name
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.sharding import full_state_dict
 
+State = dict[str, Tensor]
+
 _VIDEO = "video_preprocessor_config.json"
 _WRITTEN = (".json", ".jinja", ".safetensors", ".md", ".txt", ".model")
 
 
 def save_adapter(model: PreTrainedModel, folder: Path) -> None:
-    """Write an adapter alone, for PeftModel.from_pretrained(base, folder)."""
-    with _whole(folder) as draft:
-        _write_adapter(model, draft)
+    """Write an adapter alone, for PeftModel.from_pretrained(base, folder); all ranks call this."""
+    state = _adapter_state(model)
+    with _written_by_first_rank(folder) as draft:
+        if draft:
+            _write_adapter(model, state, draft)
 
 
-def _write_adapter(model: PreTrainedModel, folder: Path) -> None:
+def _adapter_state(model: PreTrainedModel) -> State:
+    return full_state_dict(model, wanted=lambda name: ".lora_" in name)
+
+
+def _write_adapter(model: PreTrainedModel, state: State, folder: Path) -> None:
     """Settings that name the base, and weights that know it by digest."""
     from peft import get_peft_model_state_dict  # slow to import, and only needed with an adapter
 
@@ -39,7 +53,7 @@ def _write_adapter(model: PreTrainedModel, folder: Path) -> None:
     settings.revision = getattr(model.config, "_commit_hash", None)
     settings.save_pretrained(str(folder))
     weights = get_peft_model_state_dict(
-        model, full_state_dict(model), adapter_name=ADAPTER, save_embedding_layers=False
+        model, state, adapter_name=ADAPTER, save_embedding_layers=False
     )
     save_file(
         {f"base_model.model.{name}": value.contiguous() for name, value in weights.items()},
@@ -49,10 +63,17 @@ def _write_adapter(model: PreTrainedModel, folder: Path) -> None:
 
 
 def save_merged(model: PreTrainedModel, processor: Any, folder: Path) -> None:
-    """Write a model, its adapter merged, with all that from_pretrained wants beside weights."""
-    with _whole(folder) as draft:
-        whole = _merged(model)
-        whole.save_pretrained(draft, state_dict=full_state_dict(whole))
+    """Write a model, its adapter merged, with all that from_pretrained wants beside weights.
+
+    All ranks call this.
+    """
+    state = _adapter_state(model) if has_adapter(model) else full_state_dict(model)
+    with _written_by_first_rank(folder) as draft:
+        if not draft:
+            return
+        if has_adapter(model):
+            model, state = _merged(model, state)
+        model.save_pretrained(draft, state_dict=state)
         processor.save_pretrained(draft)
         # Older readers, and transformers for videos, look for the images' settings by themselves.
         processor.image_processor.save_pretrained(draft)
@@ -67,10 +88,8 @@ def save_merged(model: PreTrainedModel, processor: Any, folder: Path) -> None:
             shutil.copyfile(video, draft / _VIDEO)
 
 
-def _merged(model: PreTrainedModel) -> PreTrainedModel:
-    """The model itself, or its base read again, in full precision, with the adapter added in."""
-    if not has_adapter(model):
-        return model
+def _merged(model: PreTrainedModel, adapter: State) -> tuple[PreTrainedModel, State]:
+    """The base of a model read again, in full precision, with the adapter added in."""
     from peft import PeftModel  # slow to import, and only needed with an adapter
 
     base = load_model(
@@ -80,12 +99,20 @@ def _merged(model: PreTrainedModel) -> PreTrainedModel:
         trust_remote_code=type(model).__module__.startswith("transformers_modules."),
     )
     with TemporaryDirectory() as folder:
-        _write_adapter(model, Path(folder))
-        return PeftModel.from_pretrained(base, folder).merge_and_unload()
+        _write_adapter(model, adapter, Path(folder))
+        merged = PeftModel.from_pretrained(base, folder).merge_and_unload()
+    return merged, merged.state_dict()
 
 
 def has_adapter(model: PreTrainedModel) -> bool:
     return ADAPTER in getattr(model, "peft_config", {})
+
+
+@contextmanager
+def _written_by_first_rank(folder: Path) -> Iterator[Path | None]:
+    """A draft of the folder on the first rank, None on others; what fails there fails on all."""
+    with raise_on_all_ranks(), _whole(folder) if is_first_rank() else nullcontext() as draft:
+        yield draft
 
 
 @contextmanager

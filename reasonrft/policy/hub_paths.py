@@ -1,10 +1,12 @@
 """Where a model's files are: a folder, a shipped model, or a repository on the Hub."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from pickle import UnpicklingError
 
 from safetensors import SafetensorError
 
@@ -66,8 +68,20 @@ def _check_weights(folder: Path) -> None:
             f"{folder} holds an adapter, not a model: name its base as the policy and this folder "
             "as the adapter's path"
         )
+    index = folder / "model.safetensors.index.json"
+    if index.is_file() and not _names_safetensors(index):
+        raise BadInput(f"{index} names other files than *.safetensors of its folder")
     if _NEEDS_WEIGHTS.get() and not any(folder.glob("*.safetensors")):
         raise BadInput(f"{folder} has no *.safetensors; weights in other formats are not loaded")
+
+
+def _names_safetensors(index: Path) -> bool:
+    """Whether all weights of an index are in this folder, in the one format that holds no code."""
+    try:
+        files = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        return all(name == Path(name).name and name.endswith(".safetensors") for name in files)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 @contextmanager
@@ -78,7 +92,7 @@ def opening(path: str) -> Iterator[None]:
     except BadInput:
         raise
     # What transformers raises for files, names, settings, code and libraries that are not there.
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError, UnpicklingError) as error:
         place = "" if os.path.isdir(path) else " from the Hub"
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(f"{path} cannot be loaded{place}: {reason}") from error

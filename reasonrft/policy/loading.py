@@ -36,11 +36,13 @@ def load_model(
     with opening(path):
         config = AutoConfig.from_pretrained(path, **source)
         _check_family(path, config)
+        _drop_kernels(config)
         if quantize:
             source["quantization_config"] = _four_bits(config, precision, trust_remote_code)
         logging.disable_progress_bar()
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             path,
+            config=config,
             dtype=precision,
             attn_implementation=_attention(config, attention),
             use_safetensors=True,
@@ -84,6 +86,13 @@ def _attention(config: PretrainedConfig, name: str) -> dict[str, str]:
         attends = model is None or model._supports_sdpa or model._supports_flash_attn
         chosen[part] = name if attends else "eager"
     return chosen
+
+
+def _drop_kernels(config: PretrainedConfig) -> None:
+    """Forget which implementation a checkpoint wants: its name may be that of code on the Hub."""
+    for part in (*(getattr(config, name) for name in config.sub_configs), config):
+        part._attn_implementation = None
+        part._experts_implementation = None
 
 
 def _dtype(name: str) -> torch.dtype | str:

@@ -65,6 +65,30 @@ def _within(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}.")
 
 
+def image_layers(model: PreTrainedModel) -> set[int]:
+    """Numbers of decoder layers that attend to images, and are skipped where there is none."""
+    return set(getattr(model.get_decoder().config, "cross_attention_layers", None) or ())
+
+
+def always_run_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The decoder layers that every row passes."""
+    skipped = image_layers(model)
+    layers = model.get_decoder().layers
+    return [layer for number, layer in enumerate(layers) if number not in skipped]
+
+
+def trained_on_images(model: PreTrainedModel) -> list[str]:
+    """Names of the trained weights that a row without images does not use."""
+    parts = parts_of(model)
+    skipped = [f"{parts.language}.layers.{number}" for number in image_layers(model)]
+    return [
+        name
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+        and (parts.part_of(name) != "language" or any(_within(name, at) for at in skipped))
+    ]
+
+
 def linear_layers(model: PreTrainedModel, train: Sequence[Part]) -> list[str]:
     """Names of the linear layers within parts, but for the head that writes the logits."""
     _check(train)

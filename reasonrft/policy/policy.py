@@ -28,9 +28,10 @@ from reasonrft.policy.image_features import (
     without_pixels,
 )
 from reasonrft.policy.loading import load_model
-from reasonrft.policy.parts import Part, freeze, parts_of
+from reasonrft.policy.parts import Part, freeze, parts_of, trained_on_images
 from reasonrft.policy.processors import load_processor
 from reasonrft.policy.scoring import scaled_logits, token_log_probs
+from reasonrft.policy.sharding import join_weights
 from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
 from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
 
@@ -133,6 +134,7 @@ class Policy(nn.Module):
         if self.activation_checkpointing:
             self.model.activation_checkpointing_enable()
             self.model.enable_input_require_grads()
+        join_weights(self.model, trained_on_images(self.model))
         self.train()
 
     def train(self, mode: bool = True) -> "Policy":

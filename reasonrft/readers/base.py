@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, printable
 from reasonrft.problems import Problem
 
 Row = Mapping[str, Any]
@@ -162,10 +162,7 @@ def short(value: object) -> str:
 
 def one_line(text: str) -> str:
     """Text for a terminal: no line breaks, no control characters, no half characters."""
-    text = " ".join(text.split())
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return printable(" ".join(text.split()))
 
 
 _REPR = reprlib.Repr()

@@ -15,6 +15,9 @@ from reasonrft.tasks.tags import (
     read_response,
 )
 
+MAX_TEXT = 1_000_000
+"""Most characters of a field."""
+
 
 def read_text(value: object, key: str) -> str:
     """Text that is not empty and can be written again."""
@@ -128,7 +131,10 @@ def _option(step: object, key: str) -> tuple[int, list[str]]:
 def _choice(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RecordFault("choices", f"must be a list of texts, not of {short(value)}")
-    return _whole(_digits(value, "choices") if not isinstance(value, str) else value, "choices")
+    text = _whole(_digits(value, "choices") if not isinstance(value, str) else value, "choices")
+    if IMAGE_TAG in text:
+        raise RecordFault("choices", f"hold {IMAGE_TAG}, which stands in questions alone")
+    return text
 
 
 def _as_list(value: object, key: str) -> Sequence[Any]:
@@ -145,6 +151,8 @@ def _digits(value: int | float, key: str) -> str:
 
 
 def _whole(text: str, key: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise RecordFault(key, f"has {len(text):,} characters; {MAX_TEXT:,} are the most")
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -51,7 +51,10 @@ def resolve(name: str, key: str, root: Path) -> Path:
     try:
         path = root / name
         inside = path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError, ValueError) as error:  # loops of links, half characters
+        path.is_file()
+    except OSError as error:  # names that are too long
+        raise RecordFault(key, f"{short(name)} is not a path ({error.strerror})") from None
+    except (RuntimeError, ValueError) as error:  # loops of links, half characters
         raise RecordFault(key, f"{short(name)} is not a path ({error})") from None
     if not inside:
         mend = "set image_root (--image-root) if images live elsewhere"

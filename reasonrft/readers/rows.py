@@ -28,6 +28,8 @@ class SideFile(Exception):
 
 def read_rows(path: Path) -> Rows:
     """Rows of a file; raises `RecordFault` without key, or `SideFile`, if it has none."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise RecordFault("", "is not a file")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

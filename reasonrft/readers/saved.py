@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reasonrft.readers.base import DataError
+from reasonrft.readers.base import DataError, short
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -29,11 +30,27 @@ def saved_rows(folder: Path, split: str | None) -> tuple[str, Iterator[Any]]:
     """Name of the split, and rows, of a data set that `save_to_disk` wrote."""
     from datasets import load_from_disk
 
+    _check_inside(folder)
     try:
         data = load_from_disk(str(folder))
     except Exception as error:  # Arrow, JSON, missing files: whatever a damaged folder leads to
         raise DataError(f"{folder} cannot be read as a saved data set: {error}") from None
     return _rows(data, str(folder), split)
+
+
+def _check_inside(folder: Path) -> None:
+    """Refuse a saved data set whose own lists of splits and files lead out of it."""
+    try:
+        for listed in (folder / "dataset_dict.json", *folder.rglob("state.json")):
+            content = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else {}
+            files = [file["filename"] for file in content.get("_data_files") or ()]
+            for name in (*content.get("splits", ()), *files):
+                if not (listed.parent / name).resolve().is_relative_to(folder.resolve()):
+                    raise DataError(f"{listed} names {short(name)}, which lies outside of {folder}")
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder} cannot be read as a saved data set: {error}") from None
 
 
 def saved_splits(folder: Path) -> list[str]:
@@ -111,11 +128,14 @@ def _undecoded(data: Any) -> Any:
 
 
 def _encoded(feature: Any) -> Any:
-    """The same feature with images left as bytes or paths, however deep they stand."""
-    from datasets import Image, LargeList, List
+    """The same feature with nothing decoded, however deep it stands.
 
-    if isinstance(feature, Image):
-        return Image(decode=False)
+    Decoding sound, video and the like would open whatever path or address a record names.
+    """
+    from datasets import LargeList, List
+
+    if getattr(feature, "decode", False):
+        return replace(feature, decode=False)
     if isinstance(feature, List):
         return List(_encoded(feature.feature), length=feature.length)
     if isinstance(feature, LargeList):

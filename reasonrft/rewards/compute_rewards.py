@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, Stopped
 from reasonrft.problems import Problem
 from reasonrft.rewards.base import Reward
 from reasonrft.rewards.completion import Completion
@@ -35,10 +35,6 @@ class RewardedRollout(Protocol):
     def lengths(self) -> Tensor: ...  # (P, G), in tokens
     @property
     def problems(self) -> Sequence[Problem]: ...  # P
-
-
-class Stopped(Exception):
-    """The run was asked to end while it waited for rewards."""
 
 
 def compute_rewards(

@@ -3,9 +3,10 @@
 P prompts, G completions per prompt, T completion tokens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,12 +51,12 @@ class Rollout:
     @property
     def lengths(self) -> Tensor:  # (P, G)
         """Tokens of each completion, its end of turn included."""
-        return torch.tensor([[len(c.ids) for c in group] for group in self.completions])
+        return _table([[len(c.ids) for c in group] for group in self.completions], torch.long)
 
     @property
     def stopped(self) -> Tensor:  # (P, G) bool
         """Which completions ended by themselves."""
-        return torch.tensor([[c.stopped for c in group] for group in self.completions])
+        return _table([[c.stopped for c in group] for group in self.completions], torch.bool)
 
     def with_groups(self, rows: Sequence[int], other: "Rollout") -> "Rollout":
         """This rollout with the groups of another in these rows."""
@@ -66,8 +67,16 @@ class Rollout:
         return Rollout(self.batch, completions, texts, self.policy_version, {**self.work, **work})
 
 
+def _table(rows: Sequence[Sequence[Any]], dtype: torch.dtype) -> Tensor:
+    """Rows as a tensor of two dimensions, also where there is none."""
+    return torch.tensor(rows, dtype=dtype) if rows else torch.zeros(0, 0, dtype=dtype)
+
+
 class RolloutEngine:
-    """Samples completions; subclass it, override `sync` and `generate`, name it by class_path."""
+    """Samples completions; subclass it, override `sync` and `generate`, name it by class_path.
+
+    All ranks enter `ready` together; within it each calls `generate` as often as it has to.
+    """
 
     is_scorer: ClassVar[bool] = False
     """Whether its log-probs are those of the scorer, so that the loss needs no importance weights.
@@ -78,9 +87,16 @@ class RolloutEngine:
     def sync(self, policy: Policy, version: int) -> None:
         """Take over the policy's weights of now, which are version `version`; called by all ranks.
 
-        Called before every `generate`. An engine that holds the weights already returns at once.
+        Called before weights are used in `generate`. An engine that holds them already returns at
+        once.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define sync")
+
+    @contextmanager
+    def ready(self, policy: Policy, version: int) -> Iterator[None]:
+        """Within it, `generate` samples with the policy's weights of now."""
+        self.sync(policy, version)
+        yield
 
     def generate(
         self,

@@ -16,7 +16,8 @@ it together, as one block of W queries. Families whose caches do not allow that 
 every row (`PreallocatedLayer`).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from transformers.utils import ModelOutput
 from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
+from reasonrft.policy.sharding import gathered
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.sampling import Sampling, choose, uniforms
 
@@ -53,6 +55,12 @@ class LocalEngine(RolloutEngine):
         """Nothing is copied: the engine uses the policy itself."""
         self.policy, self.version = policy, version
 
+    @contextmanager
+    def ready(self, policy: Policy, version: int) -> Iterator[None]:
+        """Weights that are spread over ranks are gathered once; then each rank decodes alone."""
+        with super().ready(policy, version), gathered(policy):
+            yield
+
     @torch.no_grad()
     def generate(
         self,
@@ -75,6 +83,8 @@ class LocalEngine(RolloutEngine):
         """
         if self.policy is None:
             raise BadInput("the engine has no policy yet: call sync first")
+        if not batch.prompts:
+            return Rollout(batch, [], [], self.version)
         policy, training = self.policy, self.policy.training
         encoded = policy.images_encoded
         # In training mode activation checkpointing switches the cache off.

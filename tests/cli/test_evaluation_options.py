@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from reasonrft.cli import main
-from reasonrft.cli.evaluation_options import check_last_checkpoint
+from reasonrft.cli.evaluation_options import last_checkpoint
 from reasonrft.errors import BadInput
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -103,18 +103,18 @@ def test_a_last_checkpoint_that_is_there_is_taken(folder, caplog):
     saving = ModelCheckpoint(folder / "here", save_last=True)
     trainer = Trainer(callbacks=[saving], logger=False, accelerator="cpu")
     with pytest.raises(BadInput, match=r"no checkpoint in here: "):
-        check_last_checkpoint(trainer, "test", "last")
+        last_checkpoint(trainer, "test", "last")
     (folder / "here").mkdir()
     (folder / "here" / "last-v1.ckpt").touch()
     with caplog.at_level("INFO"):
-        check_last_checkpoint(trainer, "test", "last")
-        check_last_checkpoint(trainer, "fit", "last")
+        last_checkpoint(trainer, "test", "last")
+        last_checkpoint(trainer, "fit", "last")
     assert "no checkpoint" not in caplog.text
 
 
 def test_a_trainer_without_checkpoints_has_no_last_one(folder):
     trainer = Trainer(enable_checkpointing=False, logger=False, accelerator="cpu")
     with pytest.raises(BadInput, match=r"no checkpoint in \.: "):
-        check_last_checkpoint(trainer, "test", "last")
-    check_last_checkpoint(trainer, "test", None)
-    check_last_checkpoint(trainer, "test", "some.ckpt")
+        last_checkpoint(trainer, "test", "last")
+    last_checkpoint(trainer, "test", None)
+    last_checkpoint(trainer, "test", "some.ckpt")

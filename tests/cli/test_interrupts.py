@@ -1,51 +1,37 @@
-"""Signals end a run at once, whatever a reward does."""
+"""Signals that end a run at once, whatever it does."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.cli.running import SMALL_GRPO
+from tests.cli.ending import CAPITALS, Run
+from tests.cli.starting import Started
 
-ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 60
-"""Seconds after which a process is taken to hang."""
-
-
-def wait_for(what, process: subprocess.Popen) -> None:
-    end = time.monotonic() + LIMIT
-    while not what():
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.05)
+pytestmark = pytest.mark.filterwarnings("ignore")
+HANGING = {"class_path": "tests.cli.faulty.Hanging"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_run_whose_reward_hangs(tmp_path, number):
-    options = SMALL_GRPO | {
-        "model.rewards": '{"accuracy": {"class_path": "tests.cli.hanging.Hanging"}}',
-        "trainer.callbacks": "[]",
-        "trainer.limit_val_batches": 0,
-    }
-    command = [sys.executable, "-m", "reasonrft", "fit", "--config", "grpo.yaml"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        wait_for((tmp_path / "asked").exists, process)
-        process.send_signal(number)
-        _, told = process.communicate(timeout=LIMIT)
-    finally:
-        process.kill()
-    assert process.returncode == 128 + number
-    assert f"reasonrft: ended by {number.name}" in told
+@pytest.fixture
+def one(family_folder, tmp_path, tmp_path_factory) -> Run:
+    data = tmp_path_factory.getbasetemp() / "drawn-for-ending"
+    return Run("grpo", tmp_path, family_folder("qwen3-vl"), data)
+
+
+def test_sigint_ends_a_run_whose_reward_hangs(one, tmp_path):
+    with Started(one.args(HANGING), tmp_path) as started:
+        started.wait_for((tmp_path / "asked").exists)
+        started.send(signal.SIGINT)
+        code, told = started.end()
+    assert code == 130 and "reasonrft: ended by SIGINT" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_the_first_step_ends_a_run_at_once(number, one, tmp_path):
+    arguments = {"number": int(number), "batch": -1}
+    callback = {"class_path": "tests.cli.faulty.Signalled", "init_args": arguments}
+    with Started(one.args(CAPITALS, callback), tmp_path) as started:
+        code, told = started.end()
+    assert code == (130 if number == signal.SIGINT else 143)
+    assert f"reasonrft: ended by {number.name}\n" in told and "Traceback" not in told
+    assert not (one.folder / "policy").exists()

@@ -89,7 +89,7 @@ def test_a_checkpoint_does_not_override_the_command_line(config, tmp_path):
     main(["fit", "--config", config, "--trainer.enable_checkpointing", "true"])
     (checkpoint,) = tmp_path.rglob("*.ckpt")
     resumed = ["--trainer.max_epochs", "2", "--ckpt_path", str(checkpoint)]
-    main(["fit", "--config", config, *resumed, "--model.rate", "0.125"])
+    main(["fit", "--config", config, *resumed, "--model.rate", "0.125", "--resume_changed", "true"])
     assert Line.seen.rate == 0.125
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -153,3 +154,13 @@ def test_nothing_here_needs_torch():
 
     code = "import sys, reasonrft.data, reasonrft.readers; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pipes_and_folders_beside_records_are_passed_by(tmp_path, capsys):
+    write_image(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "folder.json").mkdir()
+    row = {"image": "a.png", "question": "How many red cubes are there?", "answer": "3"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row | {"task": "counting"}))
+    [line] = report(capsys, tmp_path / "rows.jsonl")
+    assert line.startswith("records: 1, faults: 0")

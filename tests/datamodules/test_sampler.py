@@ -4,7 +4,13 @@ from functools import partial
 import pytest
 import torch
 
-from reasonrft.datamodules.batch_plans import of_similar_size, shuffled
+from reasonrft.datamodules.batch_plans import (
+    of_similar_length,
+    of_similar_size,
+    share_of_examples,
+    share_of_tokens,
+    shuffled,
+)
 from reasonrft.datamodules.sampler import BatchSampler, ResumableLoader
 from reasonrft.errors import BadInput
 
@@ -69,13 +75,65 @@ def test_other_data_in_the_middle_of_an_epoch_is_refused():
     loader(order(batch_size=5)).load_state_dict(left.state_dict())
 
 
-def test_ranks_read_equally_many_batches_of_their_own():
-    plan = partial(of_similar_size, LENGTHS, 300)
-    orders = [BatchSampler(plan, "", 0, rank, 3) for rank in range(3)]
-    read = [item for one in orders for batch in one for item in batch]
-    assert len(set(map(len, orders))) == 1
-    assert len(set(read)) == len(read)
-    assert len(orders[0]) * 3 <= len(plan(random.Random(0))) < len(orders[0]) * 3 + 3
+PLANS = {
+    "shuffled": (partial(shuffled, 50, 12), share_of_examples),
+    "of similar length": (partial(of_similar_length, LENGTHS, 12), share_of_examples),
+    "of similar size": (partial(of_similar_size, LENGTHS, 600), partial(share_of_tokens, LENGTHS)),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_ranks_share_the_batches_of_one(name, ranks):
+    plan, share = PLANS[name]
+    whole = read(loader(BatchSampler(plan, name)), 3)
+    orders = [BatchSampler(plan, name, 0, rank, ranks, share) for rank in range(ranks)]
+    shares = [read(loader(one), 3) for one in orders]
+    assert {len(one) for one in (*orders, *shares)} == {len(whole)}
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert sorted(item for part in parts for item in part) == sorted(batch)
+        assert all(part == [item for item in batch if item in part] for part in parts)
+
+
+def test_a_rank_may_have_nothing_of_the_last_batch():
+    last = [loader(order(rank, 3, batch_size=7)) for rank in range(3)]  # 50 are 7 x 7 and 1
+    assert [len(read(one, 0)[-1]) for one in last] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_shares_of_tokens_are_even(ranks):
+    for batch in of_similar_size(LENGTHS, 600, random.Random(1)):
+        shares = [share_of_tokens(LENGTHS, batch, rank, ranks) for rank in range(ranks)]
+        tokens = [sum(LENGTHS[item] for item in share) for share in shares]
+        assert max(tokens) < sum(tokens) / ranks + max(LENGTHS)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 4)])
+@pytest.mark.parametrize("at", [3, 13])
+def test_another_number_of_ranks_goes_on_with_the_same_data(before, after, at):
+    whole = read(loader(order()), 2)
+    left = [loader(order(rank, before)) for rank in range(before)]
+    for one in left:
+        read(one, 2, at)
+    states = [one.state_dict() for one in left]
+    assert all(state == states[0] for state in states)
+    rest = []
+    for rank in range(after):
+        resumed = loader(order(rank, after))
+        resumed.load_state_dict(states[0])
+        rest.append(read(resumed, 2))
+    together = [
+        sorted(item for part in parts for item in part) for parts in zip(*rest, strict=True)
+    ]
+    assert together == [sorted(batch) for batch in whole[at:]]
+
+
+def test_another_order_goes_on_as_far_into_the_epoch_if_told_to():
+    left = loader(order())
+    read(left, 2, 6)  # of 13
+    resumed = loader(order(batch_size=2))
+    resumed.load_state_dict(left.state_dict() | {"order": None})
+    assert read(resumed, 2) == read(loader(order(batch_size=2)), 2)[11:]  # 25 * 6 / 13 = 11.5
 
 
 def complain(problems: list[int]) -> list[int] | BadInput:

@@ -1,18 +1,15 @@
 """Two processes learn what one does that has all their problems in its batch."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock
 
 from reasonrft.policy import Policy
+from tests.distributed.processes import run_module, run_once
+from tests.distributed.ten_steps import CASES, STRATEGIES, load, ten_steps
 from tests.distributed.two_ranks import REINFORCED, STOPPED, TUNED, reinforce, share, tune
 from tests.modules.fitting import difference
 
@@ -27,26 +24,13 @@ def folder(family_folder) -> Path:
 @pytest.fixture(scope="session")
 def ranks(family_folder, tmp_path_factory) -> Any:
     """A function from a training's name to what each of two processes has to say of it."""
-    base = tmp_path_factory.getbasetemp()
-    # The workers of pytest-xdist share one run.
-    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ranks"
-    with FileLock(f"{home}.lock"):
-        if not home.exists():
-            home.mkdir()
-            train_on_two(family_folder("qwen3-vl"), home)
+    folder = family_folder("qwen3-vl")
+
+    def train(home: Path) -> None:
+        run_module("tests.distributed.two_ranks", folder, home, seconds=900)
+
+    home = run_once(tmp_path_factory.getbasetemp(), "ranks", train)
     return lambda name: [torch.load(home / f"{name}-{rank}.pt") for rank in (0, 1)]
-
-
-def train_on_two(folder: Path, home: Path) -> None:
-    command = [sys.executable, "-m", "tests.distributed.two_ranks", str(folder), str(home)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, start_new_session=True) as running:
-        try:
-            running.wait(timeout=1200)
-        except BaseException:
-            os.killpg(running.pid, signal.SIGKILL)
-            raise
-    assert running.returncode == 0
 
 
 @pytest.mark.parametrize("name", REINFORCED)
@@ -101,3 +85,30 @@ def test_what_stops_one_rank_stops_both_and_both_say_why(name, ranks):
     first, second = ranks(name)
     assert said in first["error"] and said in second["error"]
     assert not first["moved"] and not second["moved"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_strategy_trains_as_one_process_does(name, ranks, folder):
+    case = CASES[name]
+    alone = ten_steps(folder, "auto", **case)
+    begun = load(folder, case.get("weights", "full"), **case.get("loaded", {}))
+    before = {name: value.detach() for name, value in begun.named_parameters()}
+    assert difference(alone["weights"], before) > 1e-3
+    for strategy in STRATEGIES:
+        first, second = ranks(f"{name}-{strategy}")
+        assert difference(first["weights"], second["weights"]) == 0
+        assert difference(first["weights"], alone["weights"]) < 1e-5
+        assert first["losses"] == second["losses"] == pytest.approx(alone["losses"], abs=1e-5)
+        assert first["metrics"] == second["metrics"]
+        for of_two, of_one in zip(first["metrics"], alone["metrics"], strict=True):
+            assert comparable(of_two) == pytest.approx(comparable(of_one), abs=1e-4)
+    if case.get("method") == "grpo" and case.get("beta") != 0:
+        assert alone["metrics"][-1]["train/kl"] > 0.01
+
+
+def test_ragged_completions_and_a_rank_without_an_image_are_among_them(folder):
+    alone = ten_steps(folder, "auto", "grpo", steps=1)
+    assert 0 < alone["metrics"][0]["train/truncated"] < 1
+    mixed = CASES["grpo-imageless"]
+    assert not any(problem.images for problem in mixed["problems"][: mixed["first"]])
+    assert any(problem.images for problem in mixed["problems"][mixed["first"] :])

@@ -3,16 +3,16 @@
 As a program it runs all of them on two: `python -m tests.distributed.two_ranks POLICY HOME`.
 """
 
-import os
+import faulthandler
 import random
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.datamodules.batch_plans import shuffled
@@ -23,9 +23,13 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
+from tests.distributed.processes import fork_ranks
+from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
 
 SEVEN = PROBLEMS[:7]
+LIMIT = 60.0
+"""Seconds that one training may take; it takes two or three."""
 ROWS = 4
 """Problems in a batch of one of two processes: one gets four, the other three."""
 
@@ -80,9 +84,12 @@ def module(folder: Path, rewards: dict[str, Reward] | None = None, **options: An
 
 REINFORCED: dict[str, dict[str, Any]] = {
     f"{loss.__name__}-{scale}-{beta}": {"loss": loss(), "scale": scale, "beta": beta}
-    for loss in (GRPOLoss, DAPOLoss, DrGRPOLoss)
-    for scale in ("group", "batch")
-    for beta in (0.0, 0.04)
+    for loss, scale, beta in (
+        (GRPOLoss, "group", 0.0),
+        (GRPOLoss, "batch", 0.04),
+        (DAPOLoss, "group", 0.04),
+        (DrGRPOLoss, "batch", 0.0),
+    )
 } | {
     "bnpo": {"loss": BNPOLoss(), "beta": 0.04, "micro_batch_tokens": 1000, "max_grad_norm": 0.1},
     "gspo": {"loss": GSPOLoss(), "updates": 2},
@@ -181,19 +188,23 @@ def trainer(ranks: int, **options: Any) -> Any:
     return quiet(devices=ranks, strategy=strategy, **{"max_epochs": -1, **options})
 
 
-def _run_all(rank: int, folder: Path, home: Path) -> None:
-    # A file to meet at needs no port; and one that waits in vain fails before the test gives up.
-    meeting, patience = f"file://{home / 'meeting'}", timedelta(seconds=300)
-    distributed.init_process_group("gloo", meeting, patience, world_size=2, rank=rank)
-    os.environ["LOCAL_RANK"] = str(rank)
+def _runs(folder: Path) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
         for name, options in cases.items():
-            torch.save(train(folder, 2, **options), home / f"{name}-{rank}.pt")
-    distributed.destroy_process_group()
+            yield name, partial(train, folder, 2, **options)
+    for name, options in CASES.items():
+        for strategy, make in STRATEGIES.items():
+            yield f"{name}-{strategy}", partial(ten_steps, folder, make(), **options)
+
+
+def _run_all(ranks: int, home: Path, folder: Path) -> None:
+    for name, run in _runs(folder):
+        # Ranks that wait for each other forever show where, and end.
+        faulthandler.dump_traceback_later(LIMIT, exit=True)
+        torch.save(run(), home / f"{name}-{distributed.get_rank()}.pt")
+        faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":
     # Forked before any tensor is computed, for importing takes longer than the rest.
-    multiprocessing.start_processes(
-        _run_all, tuple(map(Path, sys.argv[1:])), 2, start_method="fork"
-    )
+    fork_ranks(_run_all, 2, Path(sys.argv[2]), Path(sys.argv[1]))

@@ -21,6 +21,8 @@ class Answer:
     """Seconds of silence before it."""
     claimed: int = 0
     """Bytes announced and never sent."""
+    trickle: float = 0.0
+    """Seconds between two bytes."""
 
 
 def said(text: str, **choice: Any) -> Answer:
@@ -69,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(text.encode()) + answer.claimed))
         self.end_headers()
-        self.wfile.write(text.encode())
+        for piece in text if answer.trickle else [text]:
+            time.sleep(answer.trickle)
+            self.wfile.write(piece.encode())
 
     def handle(self) -> None:
         with suppress(OSError):  # whoever asked may have stopped listening

@@ -392,3 +392,25 @@ def test_a_refusal_is_an_empty_answer_and_a_long_one_is_cut():
 def test_the_openai_package_is_imported_only_where_an_endpoint_is_asked():
     code = "import reasonrft.cli.training_cli, sys; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(body=" " * (17 << 20)), "an answer of more than 16 MiB"),
+        (Answer(body=" " * 1000, trickle=0.02), "an answer that was not whole after 2 s"),
+        (Answer(body="x", headers={"Content-Encoding": "gzip"}), "a compressed answer"),
+    ],
+)
+def test_an_answer_without_end_is_given_up(client, answer, reason):
+    with serving(lambda number, body: answer) as server:
+        with pytest.raises(BadInput, match=f"no answer from .*{reason}"):
+            ask(client(server, timeout=0.2, retries=0))
+        assert len(server.bodies) == 1
+
+
+def test_a_key_that_an_answer_repeats_is_kept_nowhere(client, tmp_path):
+    with serving(lambda number, body: said(f"your key is {KEY}")) as server:
+        (reply,) = ask(client(server))
+    assert reply.text == "your key is ***"
+    assert KEY not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))

@@ -11,6 +11,7 @@ from reasonrft.evaluation.answers import Answers, write_lines
 from reasonrft.evaluation.prediction_files import write_predictions
 from reasonrft.evaluation.report import extend, write_report
 from reasonrft.evaluation.results import AnswerAccuracy, accuracy_of, measure_answer, tally
+from reasonrft.evaluation.table_formats import text_table
 from reasonrft.evaluation.tables import as_csv, as_markdown, as_text
 from reasonrft.problems import Problem
 from reasonrft.reward_command import score_file
@@ -302,3 +303,8 @@ def test_predictions_are_laid_out_as_the_release_has_them(tmp_path, capsys):
     assert {"problem", "solution", "answer", "level", "type", "pred"} <= rows[0].keys()
     assert score_file(folder / "trance-left.json", OfficialAccuracy("transformation")) == (1, 0.75)
     assert score_file(folder / "clevr-math.json", OfficialAccuracy("counting")) == (2, 1.0)
+
+
+def test_a_terminal_is_told_nothing_by_names():
+    table = text_table([["\x1b[2J\u202eid", "a"], ["b", "\x07"]])
+    assert table == "\\x1b[2J\\u202eid     a\nb                \\x07"

@@ -66,4 +66,4 @@ def weights(one: SFTModule) -> dict[str, Tensor]:
 
 def difference(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
     assert first.keys() == second.keys()
-    return max(float((first[name] - second[name]).abs().max()) for name in first)
+    return max(float((first[name].float() - second[name].float()).abs().max()) for name in first)

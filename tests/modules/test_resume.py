@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,29 +71,30 @@ def curves(run: Path, version: int) -> dict[int, dict[str, str]]:
     }
 
 
-def rows_in(run: Path) -> int:
+def rows_in(run: Path, version: int) -> int:
     try:
-        return len(curves(run, 0))
+        return len(curves(run, version))
     except (OSError, ValueError, KeyError, TypeError):  # not yet there, or being written
         return 0
 
 
-def kill_after(rows: int, args: list[str], run: Path) -> None:
+def kill_after(rows: int, args: list[str], run: Path, version: int) -> None:
+    """Kill the start of a run that has this version of curves when they have so many rows."""
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-m", "reasonrft", *args]
     killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and rows_in(run) < rows:
+    while killed.poll() is None and rows_in(run, version) < rows:
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
-    ("config", "stage"),
-    [("sft.yaml", STAGE_1), ("sft.yaml", ACCUMULATED), ("grpo.yaml", STAGE_2)],
+    ("config", "stage", "kills"),
+    [("sft.yaml", STAGE_1, 2), ("sft.yaml", ACCUMULATED, 1), ("grpo.yaml", STAGE_2, 1)],
 )
 def test_a_killed_run_goes_on_to_the_same_bits(
-    family_folder, tmp_path, tmp_path_factory, config, stage
+    family_folder, tmp_path, tmp_path_factory, config, stage, kills
 ):
     overlay = tmp_path / "often.yaml"
     overlay.write_text(OFTEN)
@@ -110,15 +112,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     main([*args, f"--trainer.default_root_dir={whole}"])
 
-    rows = random.randrange(4, 25)
     args += [f"--trainer.default_root_dir={halves}"]
-    kill_after(rows, args, halves)
-    main([*args, "--ckpt_path", "last"])
+    for version in range(kills):
+        kill_after(random.randrange(4, 25 // kills), args, halves, version)
+        args += ["--ckpt_path", "last"] * (version == 0)
+    main(args)
 
-    expected, before, after = curves(whole, 0), curves(halves, 0), curves(halves, 1)
-    assert len(expected) == ROWS and 0 < min(after) <= max(before) + 1 < max(expected)
-    assert all(row == expected[step] for half in (before, after) for step, row in half.items())
-    assert (before | after).keys() == expected.keys()
+    expected, *parts = curves(whole, 0), *(curves(halves, number) for number in range(kills + 1))
+    assert len(expected) == ROWS
+    for before, after in pairwise(parts):
+        assert 0 < min(after) <= max(before) + 1 < max(expected)
+    assert all(row == expected[step] for part in parts for step, row in part.items())
+    assert {step for part in parts for step in part} == expected.keys()
     weights = [load_file(run / "policy" / "model.safetensors") for run in (whole, halves)]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())

@@ -143,14 +143,14 @@ def test_ranks_share_weights_and_gather_those_that_they_compute_with():
     )
     parts = {"weights": 100, "gradients": 60, "optimizer": 120, "weights in 4 bits": 7, "head": 5}
     one = share("update", parts, Ranks(4, 2, "fsdp"), units)
-    # An eighth of each, rounded up; root and the tower, which is more than two layers.
+    # An eighth of each, rounded up; the root and two layers.
     assert one == {
         "weights": 13,
         "gradients": 8,
         "optimizer": 15,
         "weights in 4 bits": 7,
         "head": 5,
-        "weights gathered": 20 + 40,
+        "weights gathered": 20 + 2 * 10,
         "gradients of all ranks": 20 + 2 * 4,
     }
     assert share("rollout", parts, Ranks(4, 2, "fsdp", 4), units)["weights gathered"] == 100

@@ -167,3 +167,28 @@ def test_folders_without_an_adapter(tmp_path, family_folder):
     (tmp_path / "adapter_model.bin").write_bytes(b"")
     with pytest.raises(BadInput, match=r"it has no adapter_model\.safetensors"):
         attach(model, Lora(path=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"megatron_config": {"a": 1}, "megatron_core": "megatron.own"}, "names code"),
+        ({"auto_mapping": {"parent_library": "megatron.own"}}, "names code"),
+        ({"peft_type": "PROMPT_TUNING"}, "only LORA adapters are loaded"),
+        ({"peft_type": None}, "only LORA adapters are loaded"),
+    ],
+)
+def test_settings_of_an_adapter_name_no_code(
+    settings, message, family_folder, tmp_path, monkeypatch
+):
+    model = load_model(str(family_folder("qwen2-vl")), "float32")
+    attach(model, Lora(rank=2))
+    save_adapter(model, tmp_path / "adapter")
+    (tmp_path / "megatron").mkdir()
+    (tmp_path / "megatron" / "own.py").write_text("raise SystemExit('this was run')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "adapter" / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    again = load_model(str(family_folder("qwen2-vl")), "float32")
+    with pytest.raises(BadInput, match=message):
+        attach(again, Lora(path=str(tmp_path / "adapter")))

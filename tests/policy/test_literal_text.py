@@ -5,6 +5,7 @@ import pickle
 import pytest
 import torch
 
+from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import Encoder
 from reasonrft.policy.literal_text import MARK, LiteralText
 from reasonrft.policy.processors import load_processor
@@ -110,3 +111,12 @@ def test_every_start_of_a_word_is_broken(family_folder):
     text = LiteralText(load_processor(str(family_folder("pixtral"))))
     assert text.escape("[[IMG][IMG_END]") == f"[[{MARK}IMG][{MARK}IMG_END]"
     assert text.escape(MARK) == MARK[0] + MARK + MARK[1]
+
+
+@pytest.mark.parametrize("family", ["qwen2-vl", "pixtral"])
+def test_an_image_that_the_processor_refuses_is_one_sentence(family, family_folder):
+    encoder = Encoder(load_processor(str(family_folder(family))))
+    problem = Problem("thin", "general", (image((0, 0, 0), (1, 6000)),), "?", "1")
+    for read in (encoder.prompt, encoder.length):
+        with pytest.raises(BadInput, match="problem 'thin': the processor refuses it"):
+            read(problem, "?")

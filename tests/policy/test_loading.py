@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 
 from reasonrft.errors import BadInput
 from reasonrft.policy import Policy
+from reasonrft.policy.encoder import Encoder
 from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.processors import load_processor
@@ -203,3 +204,35 @@ def test_attention_on_cuda_needs_no_plan_for_each_shape(family_folder):
     torch.backends.cuda.enable_cudnn_sdp(True)
     Policy(str(family_folder("qwen3-vl"))).load()
     assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
+@pytest.mark.parametrize("name", ["evil.bin", "../model.safetensors", "/model.safetensors", 1])
+def test_an_index_names_safetensors_of_its_folder_alone(name, tmp_path, family_folder):
+    folder = copy_of(family_folder("qwen2-vl"), tmp_path)
+    content = {"metadata": {}, "weight_map": {"lm_head.weight": name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match="names other files than"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize("quantize", [None, "nf4"])
+def test_a_checkpoint_has_no_attention_of_its_own(quantize, tmp_path, family_folder):
+    # Its name may be that of a repository on the Hub, whose code transformers would run.
+    folder = copy_of(family_folder("qwen2-vl"), tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    for part in (config, config["text_config"], config["vision_config"]):
+        part |= {"attn_implementation": "some/kernel", "_attn_implementation": "some/kernel"}
+    (folder / "config.json").write_text(json.dumps(config))
+    model = load_model(str(folder), quantize=quantize)
+    parts = (model.config, model.config.text_config, model.config.vision_config)
+    assert [part._attn_implementation for part in parts] == ["sdpa"] * 3
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ ''.__class__.__mro__ }}", "{% for %}", "{{ cycler.__init__.__globals__ }}"]
+)
+def test_a_chat_template_reaches_nothing(template, tmp_path, family_folder):
+    folder = copy_of(family_folder("qwen2-vl"), tmp_path)
+    (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(BadInput, match="chat template cannot be used: "):
+        Encoder(load_processor(str(folder)))

@@ -1,12 +1,14 @@
 """Files and folders: what is read, and what is said of what cannot be."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from reasonrft.problems import Problem
 from reasonrft.readers import DataError, Fault, load_problems, read_problems
+from reasonrft.readers.saved import _encoded
 from tests.readers.writing import write_image, write_lines, write_records
 
 ROW = {"problem": "What?", "answer": "1"}
@@ -245,3 +247,46 @@ def test_states_give_the_same_problems_as_records(real):
     [[step, values]] = first.meta["options"]
     assert step == 1
     assert {*values} == {"front_left", "front_right", "behind_right", "right", "front"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "a" * 300}, "is not a path (File name too long)"),
+        ({"image": "a/" * 3_000}, "is not a path (File name too long)"),
+        ({"problem": "q" * 1_000_001}, "has 1,000,001 characters; 1,000,000 are the most"),
+        ({"choices": ["<image>", "b"]}, "key 'choices': hold <image>"),
+    ],
+)
+def test_fields_without_end_and_images_among_choices(tmp_path, change, message):
+    assert message in only_fault(write_records(tmp_path / "data.json", [ROW | change]))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    assert only_fault(tmp_path / "pipe.json").endswith("pipe.json: is not a file")
+
+
+def test_a_saved_data_set_names_no_files_outside_of_it(tmp_path):
+    from datasets import Dataset, DatasetDict
+
+    data = Dataset.from_list([ROW])
+    data.save_to_disk(tmp_path / "private")
+    DatasetDict(train=data).save_to_disk(tmp_path / "sent")
+    state = tmp_path / "sent" / "train" / "state.json"
+    [file] = (tmp_path / "private").glob("*.arrow")
+    state.write_text(json.dumps({"_data_files": [{"filename": f"../../private/{file.name}"}]}))
+    with pytest.raises(DataError, match=r"names '\.\./\.\./private/data.* lies outside of"):
+        load_problems(tmp_path / "sent", split="train")
+    (tmp_path / "sent" / "dataset_dict.json").write_text('{"splits": ["../private"]}')
+    with pytest.raises(DataError, match=r"names '\.\./private', which lies outside of"):
+        load_problems(tmp_path / "sent", split="../private")
+
+
+def test_sound_and_video_stay_undecoded():
+    from datasets import Audio, Features, Image, List, Video
+
+    features = {"a": Audio(), "b": List({"c": Video()}), "d": Image()}
+    kept = {"a": Audio(decode=False), "b": List({"c": Video(decode=False)})}
+    encoded = {name: _encoded(feature) for name, feature in Features(features).items()}
+    assert encoded == kept | {"d": Image(decode=False)}

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, Stopped
 from reasonrft.problems import Problem
 from reasonrft.rewards import AccuracyReward, FormatReward, LengthReward, Reward
 from reasonrft.rewards.compute_rewards import (
-    Stopped,
     compute_rewards,
     right_completions,
     weighted_sum,
@@ -165,7 +164,8 @@ import time
 
 import torch
 from reasonrft.rewards import Reward
-from reasonrft.rewards.compute_rewards import Stopped, compute_rewards
+from reasonrft.errors import Stopped
+from reasonrft.rewards.compute_rewards import compute_rewards
 from tests.rewards.test_compute_rewards import WRITTEN
 
 asked = []

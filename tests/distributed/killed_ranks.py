@@ -1,0 +1,127 @@
+"""Runs on two ranks that are killed with SIGKILL, and go on on two and on one.
+
+As a program it runs them all, each in processes that it forks: POLICY HOME. What they run is the
+command line, in the environment that torchrun makes.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from reasonrft.cli import main
+from tests.modules.test_resume import CONFIGS, OFTEN, rows_in
+
+SHARDED = {"trainer.strategy": "ShardingStrategy"}
+CONSOLIDATED = {
+    "trainer.strategy": (
+        '{"class_path": "ShardingStrategy", "init_args": {"checkpoints": "consolidated"}}'
+    )
+}
+SFT = {"trainer.max_epochs": 2}
+GRPO = {
+    "trainer.max_steps": 8,
+    "model.beta": 0.04,
+    "model.group_size": 4,
+    "model.sampling.max_tokens": 6,
+    "model.rewards": '{"capitals": {"class_path": "tests.modules.fitting.Capitals"}}',
+    "model.optimizer.init_args.lr": 0.001,
+}
+CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "sft-sharded": (["sft.yaml"], SFT | SHARDED),
+    "sft-ddp": (["sft.yaml"], SFT | {"trainer.strategy": "ddp"}),
+    "grpo-consolidated": (["grpo.yaml", "lora.yaml"], GRPO | CONSOLIDATED),
+}
+ROWS = 8
+"""Logged steps of each run."""
+
+
+def arguments(name: str, ranks: int, folder: Path, home: Path, run: Path) -> list[str]:
+    configs, options = CASES[name]
+    overlay = home / "often.yaml"
+    overlay.write_text(OFTEN)
+    options = {
+        "policy": folder,
+        "data.source.folder": home / "drawn",
+        "data.source.train": 16,
+        "data.source.val": 1,
+        "data.source.test": 1,
+        "data.batch_size": 4 // ranks,
+        "trainer.accelerator": "cpu",
+        "trainer.devices": ranks,
+        "trainer.default_root_dir": run,
+        **options,
+    }
+    if ranks == 1:
+        del options["trainer.strategy"]
+    args = ["fit"]
+    for config in [*(CONFIGS / config for config in configs), overlay]:
+        args += ["--config", str(config)]
+    return args + [f"--{key}={value}" for key, value in options.items()]
+
+
+def start(args: list[str], ranks: int) -> list[int]:
+    """The processes of a run."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    common = {"WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
+    common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "none"}
+    processes = []
+    for rank in range(ranks):
+        process = os.fork()
+        if process == 0:
+            own = {"RANK": rank, "LOCAL_RANK": rank} | common if ranks > 1 else {}
+            os.environ.update({key: str(value) for key, value in own.items()})
+            _run(args)
+        processes.append(process)
+    return processes
+
+
+def _run(args: list[str]) -> None:
+    code = 1
+    try:
+        main(args)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def finish(processes: list[int]) -> None:
+    codes = [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
+    assert not any(codes), codes
+
+
+def kill_after(rows: int, processes: list[int], run: Path) -> None:
+    while rows_in(run) < rows:
+        assert os.waitpid(processes[0], os.WNOHANG) == (0, 0)
+        time.sleep(0.01)
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+    for process in processes:
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+
+def run_case(name: str, folder: Path, home: Path) -> None:
+    whole, two, one = (home / f"{name}-{kind}" for kind in ("whole", "two", "one"))
+    finish(start(arguments(name, 2, folder, home, whole), 2))
+    args = arguments(name, 2, folder, home, two)
+    kill_after(random.randrange(4, 8), start(args, 2), two)
+    shutil.copytree(two, one)
+    finish(start([*args, "--ckpt_path", "last"], 2))
+    finish(start([*arguments(name, 1, folder, home, one), "--ckpt_path", "last"], 1))
+
+
+if __name__ == "__main__":
+    policy, home = map(Path, sys.argv[1:])
+    for name in CASES:
+        run_case(name, policy, home)
