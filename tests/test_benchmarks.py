@@ -15,6 +15,7 @@ SMALL = {
     "perception.py": "--policy tiny --scenes 1 --questions 1",
     "fuzz_rewards.py": "--strings 40 --processes 1",
     "grpo_step.py": "--shape tiny --steps 1 --threads 1",
+    "memory_table.py": "--sizes tiny",
     "seeds.py": "--seeds [0] --options {OPTIONS}",
     "paradigms.py": "--tasks [counting] --stage_1 2 --options {OPTIONS}",
 }
@@ -49,6 +50,11 @@ def test_a_benchmark_runs(name, tmp_path):
     if name == "grpo_step.py" and find_spec("trl") is None:
         pytest.skip("TRL, which a step is compared with, is not installed")
     assert output(name, SMALL[name], tmp_path)
+
+
+def test_a_plan_is_within_15_percent_of_the_memory_that_is_measured(tmp_path):
+    printed = output("memory.py", "--only grpo-lora --hidden 256 --layers 4 --json", tmp_path)
+    assert json.loads(printed.splitlines()[-1])["worst"] < 0.15
 
 
 def test_killed_runs_end_as_if_nothing_had_happened():

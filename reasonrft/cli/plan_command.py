@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(chosen: argparse.Namespace, options: list[str]) -> int:
     memory = None if chosen.memory is None else parse_size(chosen.memory)
-    cli, plan, device = _planned(options, memory, chosen.worst_case)
+    cli, plan, device = planned(options, memory, chosen.worst_case)
     fits = plan.peak <= ROOM * device.memory
     if not chosen.json:
         print(_table(plan, device, fits), flush=True)
@@ -83,9 +83,10 @@ def _plan(chosen: argparse.Namespace, options: list[str]) -> int:
     return 0
 
 
-def _planned(
+def planned(
     options: Sequence[str], memory: int | None, worst_case: bool
 ) -> tuple[ReasonRFTCLI, Plan, Device]:
+    """What the options make, its plan, and the device that this is for."""
     with without_weights():
         cli = command_line(["fit", *options], PlanCLI)
         trainer = cli.config_init["fit"]["trainer"].as_dict()
@@ -133,7 +134,7 @@ def _try(
         if knob is None:
             break
         seen.add(knob)
-        other_cli, other, device = _planned([*options, *knob.options], memory, worst_case)
+        other_cli, other, device = planned([*options, *knob.options], memory, worst_case)
         if other.peak > LEAST_GAIN * plan.peak:
             continue
         cli, plan, options = other_cli, other, [*options, *knob.options]

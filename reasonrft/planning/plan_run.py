@@ -13,7 +13,7 @@ from reasonrft.errors import BadInput
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
 from reasonrft.planning.longest_batch import Longest, longest
 from reasonrft.planning.memory_trace import Parts
-from reasonrft.planning.ranks_share import Ranks, share, units_of
+from reasonrft.planning.ranks_share import Ranks, Units, share, units_of
 from reasonrft.planning.step_phases import HollowStep, Step
 from reasonrft.rollout import LocalEngine
 
@@ -23,16 +23,25 @@ CUDA_CONTEXT = 512 * 2**20
 
 @dataclass(frozen=True)
 class Plan:
-    """Bytes by phase and part on each device, and what they were computed for."""
+    """Bytes on each device by phase and part, and what they were computed for."""
 
-    phases: Mapping[str, Parts]
+    alone: Mapping[str, Parts]
+    """What a device holds that shares nothing with others, by phase."""
+    units: Units
+    ranks: Ranks
     policy: str
     prompts: str
     """Where their length is from."""
     step: Mapping[str, int]
     """How large the step is: prompts, tokens, completions."""
     micro_batch: int
-    ranks: Ranks
+
+    @property
+    def phases(self) -> Mapping[str, Parts]:
+        return {
+            phase: share(phase, parts, self.ranks, self.units)
+            for phase, parts in self.alone.items()
+        }
 
     @property
     def peak_phase(self) -> str:
@@ -66,18 +75,22 @@ def plan_run(
         )
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     hollow = HollowStep(module, fake, on_gpu)
-    ranks = ranks_of(trainer)
     found = longest(module.policy, data, module.learns_from, fake, worst_case)
     step = _step(module, data, trainer, found)
     phases = hollow.run(found, step)
-    units = units_of(module.policy.model)
-    remembered = _remembered(module, found, phases)
-    extra = {"image features": remembered, "CUDA context": CUDA_CONTEXT if on_gpu else 0}
-    shared = {
-        phase: _added(share(phase, parts, ranks, units), extra) for phase, parts in phases.items()
+    extra = {
+        "image features": _remembered(module, found, phases),
+        "CUDA context": CUDA_CONTEXT if on_gpu else 0,
     }
-    sizes = _sizes(module, found, step)
-    return Plan(shared, module.policy.path, found.source, sizes, step.micro_batch, ranks)
+    return Plan(
+        {phase: _added(parts, extra) for phase, parts in phases.items()},
+        units_of(module.policy.model),
+        ranks_of(trainer),
+        module.policy.path,
+        found.source,
+        _sizes(module, found, step),
+        step.micro_batch,
+    )
 
 
 def _step(

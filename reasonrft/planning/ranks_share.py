@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from reasonrft.planning.memory_trace import Parts
-from reasonrft.policy.parts import parts_of
+from reasonrft.policy.parts import always_run_layers
 
 SHARDED = ("weights", "gradients", "optimizer", "reference")
-WHOLE = ("rollout", "evaluation")
-"""Phases for which all weights are gathered: rows end at different times on different ranks."""
+WHOLE = ("rollout", "evaluation", "check")
+"""Phases for which all weights are gathered: each rank runs what it likes."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +45,24 @@ class Units:
 
     all: int
     root: int
-    """What stays gathered through forward and backward."""
+    """What stays gathered through forward and backward: embeddings, head, vision tower."""
     layer: int
-    tower: int
     trained: int
     trained_root: int
     trained_layer: int
 
 
 def units_of(model: Any) -> Units:
-    """A model's units as `policy/sharding.py` makes them: each decoder layer, tower, the rest."""
-    layers = model.get_decoder().layers
-    tower = model.get_submodule(parts_of(model).tower)
-    modules = (model, layers[0], tower)
-    whole, layer, at_tower = (_bytes(module) for module in modules)
-    trained, trained_layer, trained_tower = (_bytes(module, True) for module in modules)
+    """A model's units as `policy/sharding.py` makes them: each decoder layer, and all else."""
+    layers = always_run_layers(model)
+    whole, layer = (_bytes(module) for module in (model, layers[0]))
+    trained, trained_layer = (_bytes(module, True) for module in (model, layers[0]))
     return Units(
         all=whole,
-        root=whole - at_tower - len(layers) * layer,
+        root=whole - len(layers) * layer,
         layer=layer,
-        tower=at_tower,
         trained=trained,
-        trained_root=trained - trained_tower - len(layers) * trained_layer,
+        trained_root=trained - len(layers) * trained_layer,
         trained_layer=trained_layer,
     )
 
@@ -102,4 +98,4 @@ def _gathered(phase: str, units: Units) -> int:
     if phase == "optimizer":
         return 0
     # The next layer is gathered while one is computed.
-    return units.root + max(units.tower, 2 * units.layer)
+    return units.root + 2 * units.layer
