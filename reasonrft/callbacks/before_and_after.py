@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from tqdm import tqdm
 
 from reasonrft.callbacks.run_state import is_dry_run
-from reasonrft.distributed.ranks import raise_on_all_ranks
+from reasonrft.distributed.ranks import print_once, raise_on_all_ranks
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_markdown, comparison_text, differences
 from reasonrft.evaluation.report import extend
@@ -74,7 +74,7 @@ class BeforeAndAfter(Callback):
         rank_zero_info(f"answering the {self._splits} splits after training")
         summary = self._summary(trainer, pl_module, self._measure(trainer, pl_module))
         _write(trainer, summary)
-        pl_module.print(comparison_text(summary))
+        print_once(comparison_text(summary))
 
     @property
     def _splits(self) -> str:

@@ -21,6 +21,12 @@ def is_first_rank() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
+def print_once(text: str) -> None:
+    """On one rank; Lightning's own way says nothing once its progress bars are closed."""
+    if is_first_rank():
+        print(text, flush=True)
+
+
 def all_gather(value: T) -> list[T]:
     """The values of all ranks, in order of rank; tensors lie on the CPU."""
     if not distributed.is_initialized():

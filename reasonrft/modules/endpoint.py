@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reasonrft.distributed.ranks import print_once
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules.evaluation import EvaluatedModule
@@ -69,7 +70,7 @@ class EndpointModule(EvaluatedModule):
         return {"policy": asked.model, "endpoint": asked.address, **fields}
 
     def teardown(self, stage: str) -> None:
-        self.print(self._bill())
+        print_once(self._bill())
 
     def _bill(self) -> str:
         paid = self.endpoint.paid

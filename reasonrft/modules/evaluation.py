@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from reasonrft.distributed.ranks import raise_on_all_ranks
+from reasonrft.distributed.ranks import print_once, raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.evaluation.accuracy_metric import AccuracyMetric
 from reasonrft.evaluation.answers import AnswerFile, Answers, Line, prompt_key, write_lines
@@ -138,7 +138,7 @@ class EvaluatedModule(LightningModule):
         self._report = write_report(self._folder, self._identity, tally(accuracies), self._titles)
 
     def on_test_end(self) -> None:
-        self.print(self._report)
+        print_once(self._report)
 
     def on_predict_epoch_start(self) -> None:
         self._begin("predict")
@@ -154,7 +154,7 @@ class EvaluatedModule(LightningModule):
         self._answering.close()
 
     def on_predict_end(self) -> None:
-        self.print(f"answers: {self._files['own'].path}")
+        print_once(f"answers: {self._files['own'].path}")
 
     def measure(
         self, loaders: Iterable[Iterable[Prompts]], stage: str = "test"

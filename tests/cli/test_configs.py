@@ -137,6 +137,15 @@ def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
     assert len(list(tmp_path.glob("outputs/sft/counting/evaluation/*/summary.json"))) == 1
 
 
+def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bars = small | {"trainer.enable_progress_bar": "true"}
+    run("fit", ("grpo.yaml",), bars | {"model.group_size": 2, "model.sampling.max_tokens": 4})
+    assert "OOD-operation" in capsys.readouterr().out
+    run("test", ("grpo.yaml",), bars)
+    assert "OOD-operation" in capsys.readouterr().out
+
+
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
     assert there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE
