@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
@@ -61,17 +61,16 @@ class Marking(Checkpoint):
         self.marks = Marks(Path(os.environ["FAULTS_MARKS"]))
         self.aim, step, delay, steps = (os.environ["FAULTS_PLAN"] or "none 0 0 0").split()
         self.step, self.delay, self.steps = int(step), float(delay), int(steps)
-        self.saving: int | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.marks.add("begun", trainer.global_step)
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
-        self._mark_saved()
+        self._mark_saved(trainer)
         self._kill_at("step", trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        self._mark_saved()
+        self._mark_saved(trainer)
         self.marks.add("done", trainer.global_step)
         if trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             self._kill_at("epoch", trainer)
@@ -79,14 +78,13 @@ class Marking(Checkpoint):
             self._kill_at("results", trainer)
 
     def on_save_checkpoint(self, trainer: Trainer, *args: Any) -> None:
-        self.saving = trainer.global_step
         self._kill_at("writing", trainer)
 
-    def _mark_saved(self) -> None:
-        """What was being saved when hooks were last called is saved by now."""
-        if self.saving is not None:
-            self.marks.add("saved", self.saving)
-            self.saving = None
+    def _mark_saved(self, trainer: Trainer) -> None:
+        """The step that `--ckpt_path last` finds; the best checkpoint is none of those."""
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, ModelCheckpoint) and callback.save_last:
+                self.marks.add("saved", callback._last_global_step_saved)
 
     def _kill_at(self, aim: str, trainer: Trainer) -> None:
         if aim == self.aim and trainer.global_step >= self.step:

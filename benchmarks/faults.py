@@ -238,7 +238,9 @@ class Bench:
                 continue
             self.tally.repeated_steps += max(0, done - again)
             self.tally.steps += done - (before.begun() or 0)
-            self.tally.lost_steps += max(0, before.saved() - again)
+            if (lost := before.saved() - again) > 0:
+                self.tally.lost_steps += lost
+                print(f"lost {lost} steps: {case}", file=sys.stderr, flush=True)
 
     def differ(
         self, number: int, case: Case, aims: list[str], difference: str, folder: Path
