@@ -67,7 +67,7 @@ def held(values: Any) -> int:
     return sum(storage.nbytes() for storage in storages.values())
 
 
-@pytest.mark.parametrize("options", POLICIES, ids=str)
+@pytest.mark.parametrize("options", POLICIES)
 def test_weights_gradients_and_reference_are_those_of_the_loaded_policy(options, folder):
     update = planned(folder, **options).phases["update"]
     policy = Policy(str(folder), **options)
