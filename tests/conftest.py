@@ -1,14 +1,28 @@
 """What several tests share."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from torch import distributed
 
 from reasonrft.problems import Problem
 
+MEETING = {"MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK", "LOCAL_RANK", "RANK"}
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """A trainer with ranks leaves their meeting place, which later tests would meet at too."""
+    before = set(os.environ)
+    yield
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    for name in MEETING - before:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

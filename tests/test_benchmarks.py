@@ -52,11 +52,6 @@ def test_a_benchmark_runs(name, tmp_path):
     assert output(name, SMALL[name], tmp_path)
 
 
-def test_a_plan_is_within_15_percent_of_the_memory_that_is_measured(tmp_path):
-    printed = output("memory.py", "--only grpo-lora --hidden 256 --layers 4 --json", tmp_path)
-    assert json.loads(printed.splitlines()[-1])["worst"] < 0.15
-
-
 def test_killed_runs_end_as_if_nothing_had_happened():
     report = json.loads(output("faults.py", "--kills 2 --json").splitlines()[-1])
     assert report["kills"] == 2 and report["runs"] >= 1

@@ -109,7 +109,7 @@ class ReasoningModule(EvaluatedModule):
 
     def fill_gradients(self) -> list[nn.Parameter]:
         """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
-        trained = [value for value in self.policy.parameters() if value.requires_grad]
+        trained = [value for value in self.parameters() if value.requires_grad]
         for value in trained:
             if value.grad is None:
                 value.grad = torch.zeros_like(value)

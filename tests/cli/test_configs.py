@@ -1,11 +1,9 @@
 """Every config runs: small stand-ins where it names a model or many problems."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from torch import distributed
 
 from reasonrft.cli import main
 from reasonrft.data import build
@@ -41,14 +39,6 @@ TINY = [
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    """A strategy's group of processes, be it of one, is left behind by no test."""
-    yield
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")

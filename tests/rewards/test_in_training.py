@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from reasonrft.errors import BadInput
+from reasonrft.errors import BadInput, Stopped
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from tests.modules.fitting import Capitals, weights
@@ -80,7 +79,7 @@ def test_sigterm_ends_the_wait_for_a_reward(folder):
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=terminate, daemon=True).start()
-    stays_as_it_was(folder, reward, SIGTERMException)
+    stays_as_it_was(folder, reward, Stopped)
 
 
 def test_partial_rewards_are_logged_beside_the_accuracy(folder):
