@@ -17,9 +17,9 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
     """A trainer with ranks leaves their meeting place, which later tests would meet at too."""
-    before = set(os.environ)
+    before, together = set(os.environ), distributed.is_initialized()
     yield
-    if distributed.is_initialized():
+    if distributed.is_initialized() and not together:
         distributed.destroy_process_group()
     for name in MEETING - before:
         os.environ.pop(name, None)
