@@ -41,7 +41,6 @@ GRPO = {
 }
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
     "sft-sharded": (["sft.yaml"], SFT | SHARDED),
-    "sft-ddp": (["sft.yaml"], SFT | {"trainer.strategy": "ddp"}),
     "grpo-consolidated": (["grpo.yaml", "lora.yaml"], GRPO | CONSOLIDATED),
 }
 ROWS = 8
