@@ -93,7 +93,16 @@ class Marking(Checkpoint):
             self.aim = "none"
 
 
+def run_command(*started: Any) -> None:
+    """A command in a process of its own, as the tests start it."""
+    _of_tests("cli.starting").run_command(*started)
+
+
 def save_policy(folder: Path) -> Path:
     """The small random model that the tests use."""
+    return _of_tests("policy.families").save_family("qwen3-vl", folder)
+
+
+def _of_tests(name: str) -> Any:
     sys.path.append(str(ROOT))
-    return import_module("tests.policy.families").save_family("qwen3-vl", folder)
+    return import_module(f"tests.{name}")

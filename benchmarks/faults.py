@@ -29,7 +29,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fault_marks import MARKS, Marks, save_policy
+from fault_marks import MARKS, Marks, run_command, save_policy
 from jsonargparse import ArgumentParser
 
 LIMIT = 120
@@ -217,7 +217,9 @@ class Bench:
         args = ["fit", "--config", f"{case.stage}.yaml", "--ckpt_path", "last"]
         args += [f"--{name}={value}" for name, value in options.items()]
         environment = {"FAULTS_MARKS": str(marks.path), "FAULTS_PLAN": plan}
-        process = _SERVER.Process(target=_run, args=(args, folder / "said.txt", environment))
+        process = _SERVER.Process(
+            target=run_command, args=(args, Path.cwd(), folder / "said.txt", environment)
+        )
         process.start()
         if plan.startswith("time"):
             _wait(lambda: marks.path.exists() or process.exitcode is not None)
@@ -288,19 +290,6 @@ def _wait(what: Any) -> None:
     end = time.monotonic() + LIMIT
     while not what() and time.monotonic() < end:
         time.sleep(0.005)
-
-
-def _run(args: list[str], said: Path, environment: dict[str, str]) -> None:
-    os.environ.update(environment)
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    sys.argv = ["reasonrft", *args]
-    # What it starts itself, it starts as it would from a terminal.
-    multiprocessing.set_start_method("fork", force=True)
-    from reasonrft.cli import main
-
-    main(args)
 
 
 def parser() -> ArgumentParser:

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Hanging(Faulty):
         time.sleep(3600)
 
 
-class Hurt(Callback):
+class Hurt(Callback, ABC):
     """Does some harm before a batch, until a file says that it is mended."""
 
     def __init__(self, batch: int) -> None:
@@ -70,8 +71,9 @@ class Hurt(Callback):
         if at == self.batch and not Path("mended").exists():
             self.harm(pl_module, batch)
 
+    @abstractmethod
     def harm(self, module: Any, batch: Any) -> None:
-        raise NotImplementedError
+        """Before this batch."""
 
 
 class WorkerKilled(Hurt):
@@ -81,7 +83,7 @@ class WorkerKilled(Hurt):
         for child in psutil.Process().children():
             if "symbolic_worker" not in " ".join(child.cmdline()):
                 os.kill(child.pid, signal.SIGKILL)
-        time.sleep(1)
+        time.sleep(1)  # the loader has to notice it within this batch
 
 
 class NotFinite(Hurt):

@@ -20,7 +20,7 @@ class Started:
     def __init__(self, args: list[str], folder: Path, **environment: str) -> None:
         self.said = folder / "said.txt"
         self.process: ForkServerProcess = _SERVER.Process(
-            target=_run, args=(args, folder, self.said, environment)
+            target=run_command, args=(args, folder, self.said, environment)
         )
         self.process.start()
 
@@ -51,7 +51,8 @@ class Started:
         return self.process.exitcode, self.text()
 
 
-def _run(args: list[str], folder: Path, said: Path, environment: dict[str, str]) -> None:
+def run_command(args: list[str], folder: Path, said: Path, environment: dict[str, str]) -> None:
+    """In a folder, with all that it says in a file; benchmarks/faults.py starts it so too."""
     os.chdir(folder)
     os.environ.update(environment)
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
