@@ -84,6 +84,10 @@ class RolloutEngine:
     That holds for the local engine. Leave it False for any other.
     """
 
+    def should_stop(self) -> bool:
+        """Whether the run was asked to end while it waits; trainers put their own in its place."""
+        return False
+
     def sync(self, policy: Policy, version: int) -> None:
         """Take over the policy's weights of now, which are version `version`; called by all ranks.
 
