@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from reasonrft.distributed.ranks import is_first_rank
 from reasonrft.errors import BadInput
 from reasonrft.policy.export_model import has_adapter, save_adapter, save_merged
 from reasonrft.policy.policy import Policy
@@ -74,7 +77,7 @@ class AdapterWeights(ServedWeights):
         """
         body = {"lora_name": self.name, "lora_path": str(self.folder)}
         try:
-            await client.post(replica, "/v1/load_lora_adapter", body)
+            await client.load(replica, "/v1/load_lora_adapter", body)
         except Refused as fault:
             if "already been loaded" in fault.reason:
                 return
@@ -94,6 +97,8 @@ class WholeWeights(ServedWeights):
 
     def write(self, policy: Policy) -> None:
         save_merged(policy.model, policy.processor, self.folder)
+        if is_first_rank():
+            _add_tied_head(self.folder)
 
     def model(self, replica: Replica) -> str:
         return replica.base
@@ -106,19 +111,41 @@ class WholeWeights(ServedWeights):
         return held.get("weight_version") == self.name
 
     async def load(self, client: Client, replica: Replica) -> None:
-        """In place; what was computed with other weights is forgotten before they are named."""
-        reload = {"method": "reload_weights", "kwargs": {"weights_path": str(self.folder)}}
+        """In place, while nothing is sampled; what was computed with other weights is forgotten.
+
+        A request between the first two would ask for image features that are gone, and that ends
+        vLLM.
+        """
+        path = str(self.folder)
+        reload = {"method": "reload_weights", "kwargs": {"weights_path": path}}
         try:
-            await client.post(replica, "/collective_rpc", reload)
-            await client.post(replica, "/reset_prefix_cache")
-            await client.post(replica, "/reset_encoder_cache")
-            await client.post(replica, "/update_weight_version", {"new_version": self.name})
+            await client.post(replica, "/pause?mode=wait")
+            try:
+                await client.load(replica, "/collective_rpc", reload)
+                for cache in ("encoder", "mm", "prefix"):
+                    await client.post(replica, f"/reset_{cache}_cache")
+                await client.post(replica, "/update_weight_version", {"new_version": self.name})
+            finally:
+                await client.post(replica, "/resume")
         except Refused as fault:
             raise BadInput(_no_reload(replica, fault)) from None
 
     def are_of(self, reply: Any) -> bool:
         spans = [span for choice in reply["choices"] for span in choice["weight_versions"] or ()]
         return bool(spans) and all(span["version"] == self.name for span in spans)
+
+
+def _add_tied_head(folder: Path) -> None:
+    """Write a head that is tied to the embeddings too: on a CPU, vLLM keeps a copy of its own."""
+    file = folder / "model.safetensors"
+    if not file.exists():  # several files, as no CPU serves them
+        return
+    with safe_open(file, "pt") as weights:
+        names = list(weights.keys())
+        tied = [name for name in names if name.endswith("embed_tokens.weight")]
+        if len(tied) == 1 and not any(name.endswith("lm_head.weight") for name in names):
+            head = {"lm_head.weight": weights.get_tensor(tied[0])}
+            save_file(head, folder / "tied_head.safetensors")
 
 
 def _no_reload(replica: Replica, fault: Exception) -> str:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reasonrft.errors import BadInput, Stopped
+from reasonrft.policy.encoder import Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine import Completion
+from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights
 from reasonrft.rollout.vllm_client import (
     Client,
@@ -30,7 +32,10 @@ from reasonrft.rollout.vllm_protocol import (
     broken_off,
     check_prompt,
     generate_body,
+    prompt_seed,
     read_completions,
+    sampling_params,
+    serve_prompt,
 )
 from reasonrft.run_async import run_async
 
@@ -48,11 +53,36 @@ class Question:
     params: dict[str, Any]
 
 
+def make_question(
+    policy: Policy,
+    prompt: Prompt,
+    sampling: Sampling,
+    count: int,
+    seed: int | str,
+    step: int = 0,
+) -> Question:
+    fields = sampling_params(
+        sampling,
+        count,
+        prompt_seed(seed, step, prompt.problem.id),
+        policy.stop_ids,
+        policy.placeholder_mask().nonzero().flatten().tolist(),
+    )
+    return Question(serve_prompt(policy.encoder, prompt), fields)
+
+
 class ServerPool:
     """Asks replicas, and keeps them in step with one version of the weights."""
 
-    def __init__(self, replicas: Sequence[Replica], limits: Limits, key_variable: str) -> None:
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        limits: Limits,
+        key_variable: str,
+        should_stop: Callable[[], bool],
+    ) -> None:
         self.replicas, self.limits, self.key_variable = replicas, limits, key_variable
+        self.should_stop = should_stop
         self.weights: ServedWeights | None = None
         self.vocabulary = 0
         self.stop_ids: frozenset[int] = frozenset()
@@ -63,36 +93,28 @@ class ServerPool:
         """Know what its completions are made of."""
         self.vocabulary, self.stop_ids = policy.head.weight.shape[0], policy.stop_ids
 
-    def deliver(self, before: ServedWeights | None, should_stop: Callable[[], bool]) -> None:
+    def deliver(self, before: ServedWeights | None = None) -> None:
         """Let all replicas that answer hold the weights instead of others; at least one does."""
-        self._run(lambda client: self._deliver(client, before), should_stop)
+        self._run(lambda client: self._deliver(client, before))
 
     def ask(
-        self,
-        questions: Sequence[Question],
-        should_stop: Callable[[], bool],
-        of: Replica | None = None,
+        self, questions: Sequence[Question], of: Replica | None = None
     ) -> list[list[Completion]]:
         """The completions of each prompt; of any replica that was admitted, or of this one."""
         return self._run(
-            lambda client: together(self._ask(client, question, of) for question in questions),
-            should_stop,
+            lambda client: together(self._ask(client, question, of) for question in questions)
         )
 
-    def _run(
-        self, work: Callable[[Client], Coroutine[Any, Any, T]], should_stop: Callable[[], bool]
-    ) -> T:
-        return run_async(self._until_stopped(work, should_stop))
+    def _run(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        return run_async(self._until_stopped(work))
 
-    async def _until_stopped(
-        self, work: Callable[[Client], Coroutine[Any, Any, T]], should_stop: Callable[[], bool]
-    ) -> T:
+    async def _until_stopped(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Give the work up, with all that it waits for, once the run is asked to end."""
         async with Client(self.limits, self.key_variable) as client:
             task = asyncio.ensure_future(work(client))
             try:
                 while not (await asyncio.wait({task}, timeout=_GLANCE))[0]:
-                    if should_stop():
+                    if self.should_stop():
                         raise Stopped
                 return task.result()
             finally:
@@ -157,7 +179,7 @@ class ServerPool:
         try:
             reply = await client.post(replica, PATH, body)
             if reason := broken_off(reply):
-                raise Unreachable(f"a completion ended by {reason}")
+                raise Unreachable(0, f"a completion ended by {reason}")
             if not weights.are_of(reply):
                 replica.lost_weights()
                 return None

@@ -19,19 +19,25 @@ from reasonrft.evaluation.endpoint_errors import strike_out
 MOST_REST = 30.0
 """Seconds after which a replica that did not answer is tried again, at the latest."""
 _LONGEST = 300
-_TRY_AGAIN = (408, 409, 425, 429, 502, 503, 504)
+_TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
+_DEAD = "EngineCore"
+"""In the answer of a server whose engine has died, and that is about to end."""
 
 
-class Unreachable(Exception):
+class Fault(Exception):
+    """A request without the answer that was wanted."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(": ".join(filter(None, (str(status or ""), reason))))
+        self.status, self.reason = status, reason
+
+
+class Unreachable(Fault):
     """No answer, or one that says to come back: the same request may succeed later."""
 
 
-class Refused(Exception):
+class Refused(Fault):
     """An answer that will be the same next time."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status}: {reason}" if reason else str(status))
-        self.status, self.reason = status, reason
 
 
 @dataclass
@@ -148,6 +154,15 @@ class Client:
     async def post(self, replica: Replica, path: str, body: Any = None) -> Any:
         return await self._call("POST", replica, path, body)
 
+    async def load(self, replica: Replica, path: str, body: Any) -> Any:
+        """Post what a server answers with 500 if it cannot do it, now or later."""
+        try:
+            return await self.post(replica, path, body)
+        except Unreachable as fault:
+            if fault.status == 500 and _DEAD not in str(fault):
+                raise Refused(500, fault.reason) from None
+            raise
+
     async def _call(self, method: str, replica: Replica, path: str, body: Any = None) -> Any:
         """The answer as JSON, or as text where it is none."""
         seconds = self.limits.request
@@ -156,16 +171,16 @@ class Client:
                 response = await self._http.request(method, replica.url + path, json=body)
         except (TimeoutError, httpx2.TimeoutException) as error:
             slow = "no connection" if isinstance(error, httpx2.ConnectTimeout) else "no answer"
-            raise Unreachable(f"{slow} in time") from None
+            raise Unreachable(0, f"{slow} in time") from None
         except httpx2.HTTPError as error:
-            raise Unreachable(" ".join(str(error).split()) or type(error).__name__) from None
+            raise Unreachable(0, " ".join(str(error).split()) or type(error).__name__) from None
         content = _json(response)
         if response.status_code == 200:
             replica.answered()
             return response.text if content is None else content
         reason = strike_out(error_text(content) or response.reason_phrase, self._key)[:_LONGEST]
         if response.status_code in _TRY_AGAIN:
-            raise Unreachable(f"{response.status_code}: {reason}")
+            raise Unreachable(response.status_code, reason)
         raise Refused(response.status_code, reason)
 
 

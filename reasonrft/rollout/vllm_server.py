@@ -13,30 +13,22 @@ import secrets
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
-from lightning.pytorch.utilities import rank_zero_info
-
 from reasonrft.distributed.ranks import all_gather, is_first_rank, raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
-from reasonrft.policy.encoder import Prompt, PromptBatch
+from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.sharding import gathered
+from reasonrft.rollout.admission import admit
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
-from reasonrft.rollout.engine_parity import (
-    PROBE,
-    PROBES,
-    are_scaled,
-    default_tolerance,
-    gaps,
-    probe_prompts,
-)
+from reasonrft.rollout.engine_parity import default_tolerance
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights, fingerprint, make_weights
-from reasonrft.rollout.server_pool import Question, ServerPool
+from reasonrft.rollout.server_pool import ServerPool, make_question
 from reasonrft.rollout.vllm_client import Limits, Replica, Unreachable, make_replicas
-from reasonrft.rollout.vllm_protocol import prompt_seed, sampling_params, serve_prompt
 
 LEAST_TEMPERATURE = 0.01
 """What vLLM makes of lower temperatures above 0."""
@@ -78,7 +70,7 @@ class VLLMServerEngine(RolloutEngine):
         self.urls, self.folder, self.tolerance = list(urls), folder, tolerance
         self.replicas = make_replicas(urls, key_variable)
         limits = Limits(connect_seconds, request_seconds, patience)
-        self.pool = ServerPool(self.replicas, limits, key_variable)
+        self.pool = ServerPool(self.replicas, limits, key_variable, lambda: self.should_stop())
         self.policy: Policy | None = None
         self.version = 0
         self._run = ""
@@ -98,11 +90,11 @@ class VLLMServerEngine(RolloutEngine):
             self.policy, self.pool.weights = policy, self._write(policy)
         with raise_on_all_ranks():
             if is_first_rank():
-                self.pool.deliver(before, self.should_stop)
+                self.pool.deliver(before)
         if self._any_doubtful():
             with gathered(policy), raise_on_all_ranks():
                 if is_first_rank():
-                    self._check(policy)
+                    self._admit(policy)
         self._share_findings()
         if changed and before and is_first_rank():
             before.delete()
@@ -114,10 +106,13 @@ class VLLMServerEngine(RolloutEngine):
         """The policy's weights under a name that no other run uses; all ranks call this."""
         if not self._run:
             self._run = all_gather(secrets.token_hex(4))[0]
-            self.pool.set_policy(policy)
             if is_first_rank():
                 atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._syncs += 1
+        if self._syncs & (self._syncs - 1) == 0:  # 1, 2, 4, 8: drift shows, and costs little
+            for replica in self.replicas:
+                replica.suspect = True
+        self.pool.set_policy(policy)
         weights = make_weights(policy, f"reasonrft-{self._run}-{self._syncs}", self._folder)
         weights.write(policy)
         return weights
@@ -128,8 +123,8 @@ class VLLMServerEngine(RolloutEngine):
 
     def _any_doubtful(self) -> bool:
         """Whether any rank knows of a server that is to be checked; all ranks call this."""
-        found = [[replica.suspect for replica in self.replicas]]
-        for replica, *doubts in zip(self.replicas, *all_gather(found[0]), strict=True):
+        by_rank = all_gather([replica.suspect for replica in self.replicas])
+        for replica, *doubts in zip(self.replicas, *by_rank, strict=True):
             replica.suspect = any(doubts)
         return any(all_gather(bool(self._doubtful())))
 
@@ -138,25 +133,16 @@ class VLLMServerEngine(RolloutEngine):
         now = time.monotonic()
         return [one for one in self.replicas if one.suspect and one.rests_until <= now]
 
-    def _check(self, policy: Policy) -> None:
-        """Admit servers that compute what the policy computes; at least one does."""
-        prompts = probe_prompts(policy)
-        questions = [self._question(policy, prompt, PROBE, PROBES, "parity") for prompt in prompts]
+    def _admit(self, policy: Policy) -> None:
+        """Check servers that are new or were restarted, until one is in order."""
         tolerance = default_tolerance(policy) if self.tolerance is None else self.tolerance
         while True:
             for replica in self._doubtful():
-                try:
-                    sampled = self.pool.ask(questions, self.should_stop, replica)
-                except Unreachable:
-                    continue
-                found = gaps(policy, prompts, sampled)
-                replica.scaled = are_scaled(replica.url, policy.path, found, tolerance)
-                replica.admitted, replica.suspect = True, False
-                shown = ", ".join(f"{gap.least:.2g}" for gap in found)
-                rank_zero_info(f"{replica.url} agrees with the policy: log-probs differ by {shown}")
+                with suppress(Unreachable):
+                    admit(self.pool, replica, policy, tolerance)
             if any(replica.admitted for replica in self.replicas):
                 return
-            self.pool.deliver(None, self.should_stop)
+            self.pool.deliver()
 
     def _share_findings(self) -> None:
         """What the first rank has found is known to all."""
@@ -182,31 +168,11 @@ class VLLMServerEngine(RolloutEngine):
         # All greedy completions of a prompt are one.
         count = group_size if sampling.temperature else 1
         questions = [
-            self._question(policy, prompt, sampling, count, seed, step) for prompt in batch.prompts
+            make_question(policy, prompt, sampling, count, seed, step) for prompt in batch.prompts
         ]
-        groups = [
-            group * (group_size // count) for group in self.pool.ask(questions, self.should_stop)
-        ]
+        groups = [group * (group_size // count) for group in self.pool.ask(questions)]
         texts = [[policy.encoder.decode(one.content) for one in group] for group in groups]
         return Rollout(batch, groups, texts, self.version, self._work(batch, groups))
-
-    def _question(
-        self,
-        policy: Policy,
-        prompt: Prompt,
-        sampling: Sampling,
-        count: int,
-        seed: int | str,
-        step: int = 0,
-    ) -> Question:
-        fields = sampling_params(
-            sampling,
-            count,
-            prompt_seed(seed, step, prompt.problem.id),
-            policy.stop_ids,
-            policy.placeholder_mask().nonzero().flatten().tolist(),
-        )
-        return Question(serve_prompt(policy.encoder, prompt), fields)
 
     def _check_sampling(self, sampling: Sampling) -> None:
         """Refuse sampling whose log-probs a server would not return as the scorer computes them."""
