@@ -110,8 +110,6 @@ def _qwen(version: str, text: dict, vision: dict, patch: int) -> tuple:
     tokenizer = _tokenizer(QWEN_PICTURE, QWEN_TOKENS)
     of = tokenizer.convert_tokens_to_ids
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
-    if version == "qwen3_vl":
-        rope["mrope_interleaved"] = True  # to transformers it always is, others read it
     config = CONFIG_MAPPING[version](
         text_config={**TEXT, **_ids(tokenizer), "rope_parameters": rope, **text},
         vision_config={"depth": 2, "num_heads": 2, "patch_size": patch, **vision},

@@ -1,14 +1,12 @@
 """What these tests share: small models, and servers of one kind at a time."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from transformers import AutoConfig, AutoModelForImageTextToText
 
-from tests.policy.families import save_family
 from tests.vllm_server.serving import ADAPTERS, PYTHON, Server, serve
+from tests.vllm_server.small_model import save_model
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,20 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_family("qwen3-vl", tmp_path_factory.mktemp("model"))
+    return save_model(tmp_path_factory.mktemp("model"), tied=True)
 
 
 @pytest.fixture(scope="session")
-def untied(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a head of its own: vLLM renews no other on a CPU."""
-    folder = tmp_path_factory.mktemp("untied")
-    shutil.copytree(model, folder, dirs_exist_ok=True)
-    config = AutoConfig.from_pretrained(model)
-    config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
-    separate = AutoModelForImageTextToText.from_pretrained(model, config=config)
-    separate.lm_head.weight.data.copy_(separate.get_input_embeddings().weight)
-    separate.save_pretrained(folder)
-    return folder
+def untied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a head of its own: vLLM renews no other on a CPU."""
+    return save_model(tmp_path_factory.mktemp("untied"), tied=False)
 
 
 @pytest.fixture(scope="module")
