@@ -32,11 +32,13 @@ def admit(pool: ServerPool, replica: Replica, policy: Policy, tolerance: float) 
     replica.scaled = are_scaled(replica.url, policy.path, found, tolerance)
     if not replica.admitted and adapts_images(policy):
         _check_image_parts(pool, replica, policy, prompts[-1])
+    if not replica.admitted:
+        text, image = (f"{gap.least:.2g}" for gap in found)
+        rank_zero_info(
+            f"{replica.url} computes what the policy computes: log-probs differ by {text} on "
+            f"average, with an image by {image}"
+        )
     replica.admitted, replica.suspect = True, False
-    text, image = (f"{gap.least:.2g}" for gap in found)
-    rank_zero_info(
-        f"{replica.url} agrees with the policy: log-probs differ by {text}, with an image {image}"
-    )
 
 
 def adapts_images(policy: Policy) -> bool:

@@ -20,6 +20,8 @@ MOST_REST = 30.0
 """Seconds after which a replica that did not answer is tried again, at the latest."""
 _LONGEST = 300
 _TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
+_GLANCE = 20.0
+"""Seconds for what a server answers at once, unless its engine has died and it hangs."""
 _DEAD = "EngineCore"
 """In the answer of a server whose engine has died, and that is about to end."""
 
@@ -149,10 +151,10 @@ class Client:
         await self._http.aclose()
 
     async def get(self, replica: Replica, path: str) -> Any:
-        return await self._call("GET", replica, path)
+        return await self._call("GET", replica, path, min(_GLANCE, self.limits.request))
 
     async def post(self, replica: Replica, path: str, body: Any = None) -> Any:
-        return await self._call("POST", replica, path, body)
+        return await self._call("POST", replica, path, self.limits.request, body)
 
     async def load(self, replica: Replica, path: str, body: Any) -> Any:
         """Post what a server answers with 500 if it cannot do it, now or later."""
@@ -163,9 +165,10 @@ class Client:
                 raise Refused(500, fault.reason) from None
             raise
 
-    async def _call(self, method: str, replica: Replica, path: str, body: Any = None) -> Any:
+    async def _call(
+        self, method: str, replica: Replica, path: str, seconds: float, body: Any = None
+    ) -> Any:
         """The answer as JSON, or as text where it is none."""
-        seconds = self.limits.request
         try:
             async with asyncio.timeout(seconds):
                 response = await self._http.request(method, replica.url + path, json=body)

@@ -3,25 +3,44 @@
 import base64
 import io
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from reasonrft.policy import Group, Lora, Policy, PromptBatch
+from reasonrft.policy.adapters import SETTINGS, WEIGHTS
 from reasonrft.policy.encoder import Prompt
+from reasonrft.policy.loading import load_model
 from reasonrft.policy.scoring import score
 from reasonrft.problems import Problem
 from reasonrft.rollout import Completion, LocalEngine, Sampling
 
 Answer = tuple[int, Any]
+NOT_FOUND: Answer = 404, {"detail": "Not Found"}
+
+ONE_AT_A_TIME = threading.Lock()
+"""For all servers of a process: transformers does not load two models at once."""
+
+
+@cache
+def base_model(path: str) -> Any:
+    """Read once: servers start again and again."""
+    policy = Policy(path)
+    policy.load()
+    return policy.model
 
 
 @dataclass
@@ -49,7 +68,6 @@ class VLLMServer:
 
     def __init__(self, folder: Path, manner: Manner | None = None) -> None:
         self.folder, self.manner = str(folder), manner or Manner()
-        self.lock = threading.Lock()
         self.bodies: list[dict[str, Any]] = []
         """Of requests for completions."""
         self.calls: list[str] = []
@@ -62,7 +80,7 @@ class VLLMServer:
 
     def start(self) -> None:
         """As a process that begins: it knows the weights of its model alone."""
-        self.base = self._load(self.folder)
+        self.base = self._serve(self.folder, base_model(self.folder))
         self.adapters: dict[str, Policy] = {}
         self.version = "default"
         self._http = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
@@ -80,9 +98,9 @@ class VLLMServer:
         self.stop()
         self.start()
 
-    def _load(self, path: str, adapter: Lora | None = None) -> Policy:
+    def _serve(self, path: str, model: Any, adapter: Lora | None = None) -> Policy:
         policy = Policy(path, adapter, **(self.manner.pixels or {}))
-        policy.load()
+        policy.prepare(model)
         return policy
 
     def get(self, path: str) -> Answer:
@@ -91,18 +109,20 @@ class VLLMServer:
             return 200, {"data": [base, *({"id": name} for name in self.adapters)]}
         if path == "/weight_info" and self.manner.dev_mode:
             return 200, {"weight_version": self.version}
-        return 404, {"detail": "Not Found"}
+        return NOT_FOUND
 
     def post(self, path: str, body: dict[str, Any]) -> Answer:
-        with self.lock:
+        if path == "/inference/v1/generate":
+            time.sleep(self.manner.delay)
+        with ONE_AT_A_TIME:
             self.calls.append(path)
             if path == "/inference/v1/generate":
                 return self._generate(body)
-            if path.endswith("lora_adapter") and self.manner.lora:
-                return self._adapter(path, **body)
+            if path.endswith("lora_adapter"):
+                return self._adapter(path, **body) if self.manner.lora else NOT_FOUND
             if self.manner.dev_mode:
                 return self._develop(path, body)
-        return 404, {"detail": "Not Found"}
+        return NOT_FOUND
 
     def _adapter(self, path: str, lora_name: str, lora_path: str = "") -> Answer:
         if path == "/v1/unload_lora_adapter":
@@ -110,7 +130,11 @@ class VLLMServer:
             return (200, "gone") if there else _error(404, f"'{lora_name}' cannot be found.")
         if lora_name in self.adapters:
             return _error(400, f"The lora adapter '{lora_name}' has already been loaded.")
-        self.adapters[lora_name] = served = self._load(self.folder, Lora(path=lora_path))
+        with TemporaryDirectory() as folder:
+            copy_adapter(Path(lora_path), Path(folder))
+            model = deepcopy(base_model(self.folder))
+            served = self._serve(self.folder, model, Lora(path=folder))
+        self.adapters[lora_name] = served
         if not self.manner.tower_adapters:
             for name, value in served.named_parameters():
                 if "visual" in name and ".lora_B" in name:
@@ -119,7 +143,8 @@ class VLLMServer:
 
     def _develop(self, path: str, body: dict[str, Any]) -> Answer:
         if path == "/collective_rpc" and body["method"] == "reload_weights":
-            self.base = self._load(body["kwargs"]["weights_path"])
+            path = body["kwargs"]["weights_path"]
+            self.base = self._serve(path, load_model(path, "float32"))
         elif path == "/update_weight_version":
             self.version = body["new_version"]
         return 200, {"success": True}
@@ -130,7 +155,6 @@ class VLLMServer:
         if self.manner.broken:
             self.manner.broken -= 1
             return _error(503, "busy")
-        time.sleep(self.manner.delay)
         self.bodies.append(body)
         name = body["model"]
         policy = self.base if name == "base" else self.adapters.get(name)
@@ -156,6 +180,12 @@ class VLLMServer:
         lengths = [len(completion.ids) for completion in group]
         pairs = zip(group, raw.split(lengths), strict=True)
         return [replace(completion, log_probs=own) for completion, own in pairs]
+
+
+def copy_adapter(source: Path, target: Path) -> None:
+    """Without what it says of its base: a server takes an adapter of any."""
+    shutil.copyfile(source / SETTINGS, target / SETTINGS)
+    save_file(load_file(source / WEIGHTS), target / WEIGHTS)
 
 
 def _prompt(policy: Policy, body: dict[str, Any]) -> Prompt:
