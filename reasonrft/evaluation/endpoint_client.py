@@ -19,7 +19,7 @@ from reasonrft.evaluation.endpoint_errors import (
 )
 from reasonrft.evaluation.reply_cache import ReplyCache, request_key
 from reasonrft.problems import Problem
-from reasonrft.run_async import run_async
+from reasonrft.run_async import run_async, together
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -99,14 +99,9 @@ class Endpoint:
     async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
         free = asyncio.Semaphore(self.concurrency)
         async with self._open() as client:
-            asked = (self._ask(client, free, *prompt, max_tokens) for prompt in prompts)
-            tasks = [asyncio.ensure_future(question) for question in asked]
-            try:
-                return await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            return await together(
+                self._ask(client, free, *prompt, max_tokens) for prompt in prompts
+            )
 
     async def _ask(
         self,

@@ -16,8 +16,9 @@ from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine_parity import PROBE, PROBES, are_scaled, gaps, probe_prompts
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import AdapterWeights, ServedWeights
-from reasonrft.rollout.server_pool import ServerPool, make_question
+from reasonrft.rollout.server_pool import ServerPool
 from reasonrft.rollout.vllm_client import Replica
+from reasonrft.rollout.vllm_questions import make_question
 
 _ONE_TOKEN = Sampling(temperature=0, max_tokens=1)
 _PREFIX = "base_model.model."  # of names in an adapter's file

@@ -10,11 +10,16 @@ Each version has a name of its own, so that no request can be answered by other 
 A server that lost its weights is given them again by whoever notices.
 """
 
+import asyncio
+import hashlib
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -111,13 +116,19 @@ class WholeWeights(ServedWeights):
         return held.get("weight_version") == self.name
 
     async def load(self, client: Client, replica: Replica) -> None:
-        """In place, while nothing is sampled; what was computed with other weights is forgotten.
+        """In place, by one process of a run: others may have noticed a restart at the same time."""
+        name = hashlib.sha256(replica.url.encode()).hexdigest()[:16]
+        async with _locked(self.folder.parent / f"{name}.lock"):
+            if not await self.is_there(client, replica, []):
+                await self._reload(client, replica)
+
+    async def _reload(self, client: Client, replica: Replica) -> None:
+        """While nothing is sampled; what was computed with other weights is forgotten.
 
         A request between the first two would ask for image features that are gone, and that ends
         vLLM.
         """
-        path = str(self.folder)
-        reload = {"method": "reload_weights", "kwargs": {"weights_path": path}}
+        reload = {"method": "reload_weights", "kwargs": {"weights_path": str(self.folder)}}
         try:
             await client.post(replica, "/pause?mode=wait")
             try:
@@ -131,8 +142,23 @@ class WholeWeights(ServedWeights):
             raise BadInput(_no_reload(replica, fault)) from None
 
     def are_of(self, reply: Any) -> bool:
-        spans = [span for choice in reply["choices"] for span in choice["weight_versions"] or ()]
+        choices = reply["choices"]
+        spans = [span for choice in choices for span in choice.get("weight_versions") or ()]
         return bool(spans) and all(span["version"] == self.name for span in spans)
+
+
+@asynccontextmanager
+async def _locked(file: Path) -> AsyncIterator[None]:
+    lock = FileLock(file)
+    while True:
+        with suppress(Timeout):
+            lock.acquire(blocking=False)
+            break
+        await asyncio.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _add_tied_head(folder: Path) -> None:

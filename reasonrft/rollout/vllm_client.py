@@ -79,9 +79,14 @@ class Replica:
             self.in_flight -= 1
 
     def rest(self, fault: object) -> None:
-        """Leave it out for a while, the longer the more often it has failed."""
-        self.failures += 1
-        self.rests_until = time.monotonic() + rest_seconds(self.failures)
+        """Leave it out for a while, the longer the more often it has failed.
+
+        Requests that fail together are one failure.
+        """
+        now = time.monotonic()
+        if self.rests_until <= now:
+            self.failures += 1
+            self.rests_until = now + rest_seconds(self.failures)
         self.fault = str(fault)
         self.lost_weights()
 

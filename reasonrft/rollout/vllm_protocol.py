@@ -12,7 +12,7 @@ import base64
 import hashlib
 import io
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +155,7 @@ def read_completions(
         choices = sorted(reply["choices"], key=lambda choice: choice["index"])
         completions = [_completion(choice) for choice in choices]
     except (KeyError, TypeError, AttributeError) as error:
-        raise WrongReply(f"it is no answer of {PATH} ({error!r})") from error
+        raise _no_answer(error) from error
     if len(completions) != count:
         raise WrongReply(f"it has {len(completions)} completions instead of {count}")
     greatest = max(int(completion.ids.max()) for completion in completions)
@@ -182,6 +182,12 @@ def _completion(choice: Any) -> Completion:
 
 def broken_off(reply: Any) -> str:
     """Why a completion was broken off, if the server did that."""
-    choices: Sequence[Any] = reply.get("choices") or ()
-    reasons = {str(choice.get("finish_reason")) for choice in choices}
+    try:
+        reasons = {str(choice["finish_reason"]) for choice in reply["choices"]}
+    except (KeyError, TypeError) as error:
+        raise _no_answer(error) from error
     return ", ".join(sorted(reasons - {"stop", "length"}))
+
+
+def _no_answer(error: Exception) -> WrongReply:
+    return WrongReply(f"it is no answer of {PATH} ({error!r})")

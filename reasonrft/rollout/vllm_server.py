@@ -27,8 +27,9 @@ from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.engine_parity import default_tolerance
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights, fingerprint, make_weights
-from reasonrft.rollout.server_pool import ServerPool, make_question
+from reasonrft.rollout.server_pool import ServerPool
 from reasonrft.rollout.vllm_client import Limits, Replica, Unreachable, make_replicas
+from reasonrft.rollout.vllm_questions import make_question
 
 LEAST_TEMPERATURE = 0.01
 """What vLLM makes of lower temperatures above 0."""
@@ -112,7 +113,6 @@ class VLLMServerEngine(RolloutEngine):
         if self._syncs & (self._syncs - 1) == 0:  # 1, 2, 4, 8: drift shows, and costs little
             for replica in self.replicas:
                 replica.suspect = True
-        self.pool.set_policy(policy)
         weights = make_weights(policy, f"reasonrft-{self._run}-{self._syncs}", self._folder)
         weights.write(policy)
         return weights

@@ -147,6 +147,9 @@ def test_log_probs_must_be_numbers():
 def test_completions_that_a_server_broke_off():
     assert broken_off({"choices": [choice(0, [4]), choice(1, [4], "stop")]}) == ""
     assert broken_off({"choices": [choice(0, [4], "abort"), choice(1, [4])]}) == "abort"
+    for reply in ("Success", {"choices": None}, {"choices": [{"text": "chat"}]}):
+        with pytest.raises(WrongReply, match="no answer of /inference"):
+            broken_off(reply)
 
 
 def test_the_server_must_have_read_the_same_tokens(policy):

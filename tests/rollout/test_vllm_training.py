@@ -15,8 +15,8 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 def test_a_run_samples_and_answers_through_a_server(family_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     folder = family_folder("qwen3-vl")
+    names = ("grpo.yaml", "lora.yaml", "vllm.yaml")
     with vllm_server(folder) as server:
-        names = ("grpo.yaml", "lora.yaml", "vllm.yaml")
         options = {
             "policy": folder,
             "model.engine.init_args.urls": f"[{server.url}]",
