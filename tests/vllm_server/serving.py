@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
+    # The sampler would compile a few functions at the first request, which takes a compiler.
+    "TORCHDYNAMO_DISABLE": "1",
     # Sampling in the engine's own process saves the start of another, and no server may bind its
     # threads to cores: all would choose the same.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

@@ -1,13 +1,17 @@
 """Two replicas that take adapters."""
 
+import time
+from threading import Thread
+
 import pytest
 
 from reasonrft.errors import BadInput
 from reasonrft.policy import Lora, Policy
-from tests.vllm_server.serving import Server
+from reasonrft.rollout import LocalEngine
 from tests.vllm_server.training import (
     TOLERANCE,
     Steps,
+    answers,
     engine_of,
     greedy_ids,
     loaded,
@@ -23,12 +27,23 @@ def test_servers_follow_training_while_they_are_killed(replicas, model, tmp_path
     policy = Policy(str(model), Lora(rank=4))
     engine = engine_of(replicas, tmp_path)
 
-    def restart(server: Server) -> None:
-        server.kill()
-        server.start()
+    def kill_while_it_answers() -> None:
+        while not engine.replicas[0].in_flight:
+            time.sleep(0.001)
+        first.kill()
 
-    # The second takes all requests, until it is killed too and none is left to answer.
-    watch = Steps({6: lambda: restart(first), 9: lambda: restart(second), 12: second.wait})
+    def leave_none_to_answer() -> None:
+        second.kill()
+        first.start()
+        second.start()
+
+    watch = Steps(
+        {
+            6: Thread(target=kill_while_it_answers, daemon=True).start,
+            9: leave_none_to_answer,
+            12: second.wait,
+        }
+    )
     train(policy, engine, 20, watch)
 
     assert len(watch.work) == 20
@@ -59,6 +74,16 @@ def test_servers_of_other_pixels_are_refused(replicas, model, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+def test_servers_that_leave_out_a_part_of_the_adapter_are_refused(replicas, model, tmp_path):
+    parts = loaded(model, adapter=Lora(rank=4), train_parts=("language", "projector"))
+    with pytest.raises(BadInput, match="--enable-tower-connector-lora") as refusal:
+        engine_of(replicas, tmp_path).sync(parts, 0)
+    assert "\n" not in str(refusal.value)
+
+
 def test_evaluation_asks_servers(replicas, model, tmp_path):
     policy = loaded(model, adapter=Lora(rank=4))
-    assert greedy_ids(engine_of(replicas, tmp_path), policy) == local_ids(policy)
+    engine = engine_of(replicas, tmp_path)
+    served = answers(policy, engine, tmp_path / "served-answers")
+    assert served == answers(policy, LocalEngine(), tmp_path / "local-answers")
+    assert len(served) == 4

@@ -1,5 +1,6 @@
 """GRPO with servers as its rollout engine, and what a run leaves to be looked at."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule
 from reasonrft.policy import Policy
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.rollout import LocalEngine, Sampling, VLLMServerEngine
 from reasonrft.rollout.engine import RolloutEngine
-from tests.datamodules.reading import quiet
+from tests.datamodules.reading import MadeUp, made_up, quiet
 from tests.modules.fitting import Capitals, data
 from tests.policy.problems import problem
 from tests.vllm_server.serving import Server
@@ -64,6 +66,16 @@ def prompts(policy: Policy) -> PromptBatch:
     """One without an image, one with one and one with two."""
     problems = [problem(number, images=number) for number in range(3)]
     return policy.encoder.prompts(problems, [one.question for one in problems])
+
+
+def answers(policy: Policy, engine: RolloutEngine, folder: Path) -> dict[str, str]:
+    """What evaluation writes down as the answer to each problem."""
+    options = {"answer_tokens": 12, "results": str(folder), "engine": engine}
+    module = GRPOModule(policy, {"capitals": Capitals()}, **options)
+    problems = [made_up(number) for number in range(4)]
+    quiet().test(module, CountingDataModule(MadeUp([], id=problems)), verbose=False)
+    lines = (folder / "answers.jsonl").read_text().splitlines()
+    return {answer["id"]: answer["completion"] for answer in map(json.loads, lines)}
 
 
 def greedy_ids(engine: RolloutEngine, policy: Policy) -> list[list[int]]:
