@@ -45,21 +45,28 @@ class Floor:
 
 
 def measure_rates(dtype: str, device: str) -> Rates:
-    """The best of several, as nothing is faster."""
-    kind: Any = getattr(torch, dtype)
-    size, large = (8192, 2**30) if device == "cuda" else (2048, 0)
-    left, right = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
-    operations = 2 * size**3 / _best(lambda: left @ right, device)
-    if not large:
-        return Rates(operations, 0.0)
-    source, target = (torch.empty(large, dtype=torch.int8, device=device) for _ in range(2))
-    rates = Rates(operations, 2 * large / _best(lambda: target.copy_(source), device))
-    del left, right, source, target
-    torch.cuda.empty_cache()
+    if device != "cuda":
+        return Rates(product_rate(dtype, device), 0.0)
+    rates = Rates(product_rate(dtype, device, 8192), copy_rate(device))
+    torch.cuda.empty_cache()  # the GPU is the sides'
     return rates
 
 
+def product_rate(dtype: str, device: str, size: int = 2048) -> float:
+    """Operations a second in a product of large matrices."""
+    kind: Any = getattr(torch, dtype)
+    left, right = torch.randn(2, size, size, device=device).to(kind)
+    return 2 * size**3 / _best(lambda: left @ right, device)
+
+
+def copy_rate(device: str, size: int = 2**30) -> float:
+    """Bytes a second that a copy reads and writes."""
+    source, target = torch.ones(2, size, dtype=torch.int8, device=device)
+    return 2 * size / _best(lambda: target.copy_(source), device)
+
+
 def _best(work: Callable[[], Any], device: str, times: int = 8) -> float:
+    """Fewest seconds: nothing makes it faster."""
     best = float("inf")
     for _ in range(times):
         synchronize(device)

@@ -72,7 +72,7 @@ SHAPES = {
     "2b": Shape("transformation", 2, 256, (300_000, 307_200), Qwen2VL("2b"), parts=4),
     # To see that they run.
     "tiny": Shape("transformation", 2, 6, (4_000, 10_000), Small(64, 2, 2, 32), group_size=4),
-    "2b-tiny": Shape("transformation", 2, 6, (4_000, 10_000), Qwen2VL("tiny"), 4, parts=2),
+    "mini": Shape("transformation", 2, 6, (4_000, 10_000), Qwen2VL("mini"), 4, parts=2),
 }
 
 

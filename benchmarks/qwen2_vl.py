@@ -31,22 +31,23 @@ TEXT: dict[str, dict[str, Any]] = {
         "num_key_value_heads": 4,
         "vocab_size": 152_064,
     },
-    # To see that it runs.
-    "tiny": {
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "vocab_size": 152_064,
-    },
 }
+_TINY = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+# To see that it runs: with as large a vocabulary, and with one for quick tests.
+TEXT |= {"tiny": _TINY | {"vocab_size": 152_064}, "mini": _TINY | {"vocab_size": 1_024}}
 _SPECIALS = (
     "<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> "
     "<|box_end|> <|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> "
     "<|image_pad|> <|video_pad|>"
 ).split()
 _FIRST_SPECIAL = 151_643
+"""Ids of the published vocabularies; a smaller one ends with them."""
 
 
 def config_of(size: str) -> Qwen2VLConfig:
@@ -58,7 +59,7 @@ def config_of(size: str) -> Qwen2VLConfig:
         "rope_theta": 1e6,
         "mrope_section": [half // 4, *[(half - half // 4) // 2] * 2],
     }
-    large = size != "tiny"
+    large = size in ("2b", "7b")
     vision = {
         "depth": 32 if large else 2,
         "embed_dim": 1280 if large else 32,
@@ -80,12 +81,16 @@ def config_of(size: str) -> Qwen2VLConfig:
 
 def make_qwen2_vl(size: str, least: int, most: int) -> tuple[Qwen2VLConfig, Any]:
     """A Qwen2-VL as published, by its size, and a processor whose every byte is a token."""
-    tokenizer = _byte_tokenizer()
-    config = config_of(size)
-    text: Any = config.text_config
-    text.bos_token_id, text.eos_token_id, text.pad_token_id = (
-        tokenizer.convert_tokens_to_ids(token) for token in (END_OF_TEXT, END, END_OF_TEXT)
-    )
+    config: Any = config_of(size)
+    text = config.text_config
+    tokenizer = _byte_tokenizer(min(_FIRST_SPECIAL, text.vocab_size - 2 * len(_SPECIALS)))
+    id_of = tokenizer.convert_tokens_to_ids
+    for token in ("image", "video"):
+        setattr(config, f"{token}_token_id", id_of(f"<|{token}_pad|>"))
+    for edge in ("start", "end"):
+        setattr(config, f"vision_{edge}_token_id", id_of(f"<|vision_{edge}|>"))
+    text.bos_token_id = text.pad_token_id = id_of(END_OF_TEXT)
+    text.eos_token_id = id_of(END)
     family: Any = image_only(Qwen2VLProcessor)
     image_processor = make_image_processor(PATCH, least, most)
     processor = family(image_processor=image_processor, tokenizer=tokenizer, chat_template=TEMPLATE)
@@ -104,11 +109,11 @@ def make_image_processor(patch: int, least: int, most: int) -> Qwen2VLImageProce
     )
 
 
-def _byte_tokenizer() -> PreTrainedTokenizerFast:
-    """Bytes, words that no text holds, and Qwen2-VL's special tokens under their own ids."""
+def _byte_tokenizer(first_special: int) -> PreTrainedTokenizerFast:
+    """Bytes, words that no text holds, and Qwen2-VL's special tokens from some id on."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {letter: at for at, letter in enumerate(letters)}
-    vocabulary |= {f"w{at}": at for at in range(len(letters), _FIRST_SPECIAL)}
+    vocabulary |= {f"w{at}": at for at in range(len(letters), first_special)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
