@@ -9,36 +9,36 @@ time takes, and settled, with all of that done. Milliseconds a token are those o
 without its prefill, which a rollout of one token takes. The floor is the time in which a token's
 bytes are read: all weights of the language model, the keys and values of each prompt once, and of
 each completion (grpo_floor.py). It is a GPU's; on a CPU caches keep a small model, and no share is
-printed. Eager loops, which are slow on a GPU, write a quarter of the tokens.
+printed. On a GPU loops that are not captured, which are slow there, write a quarter of the tokens.
 """
 
 import json
 import tempfile
 import time
 from collections.abc import Callable
-from inspect import signature
 from typing import Any, Literal
 
 import torch
 from grpo_floor import Rates, decoding_bytes, measure_rates, synchronize
-from grpo_model import make_model
+from grpo_model import make_policy
 from grpo_shapes import SHAPES, Device, chosen_device, chosen_dtype, draw, make_start
 from jsonargparse import ArgumentParser
 
 from reasonrft.policy import Policy
 from reasonrft.policy.encoder import PromptBatch
-from reasonrft.policy.hub_paths import without_weights
 from reasonrft.rollout import LocalEngine, Rollout, Sampling
+from reasonrft.rollout.local import Loop, Prompts
 from reasonrft.tasks import find_task
 
 GROUP = 8
-LOOPS = {
-    "eager": {"loop": "eager"},
-    "static, prompts shared": {"loop": "static", "prompts": "shared"},
-    "static, prompts repeated": {"loop": "static", "prompts": "repeated"},
-    "auto": {},
+LOOPS: dict[str, tuple[Loop, Prompts]] = {
+    "eager": ("eager", "auto"),
+    "static, prompts shared": ("static", "shared"),
+    "static, prompts repeated": ("static", "repeated"),
+    "captured, prompts shared": ("captured", "shared"),
+    "captured, prompts repeated": ("captured", "repeated"),
 }
-EAGER_SHARE = 4
+SLOW_SHARE = 4
 COLUMNS = (
     "rows",
     "loop",
@@ -48,7 +48,7 @@ COLUMNS = (
     "rollout, s",
     "first, s",
     "prefill, s",
-    "captures",
+    "graphs",
     "GiB",
 )
 Figures = dict[str, Any]
@@ -61,7 +61,7 @@ def main() -> None:
     add("--device", type=Device, default="auto", help="what decodes")
     add("--rows", type=list[int], default=[1, 4, 16, 64, 128], help="rows that decode together")
     add("--tokens", type=int, default=64, help="tokens of a completion")
-    add("--loops", type=list[str], default=[*LOOPS], help=f"of {', '.join(LOOPS)}")
+    add("--loops", type=list[str], default=None, help=f"of: {'; '.join(LOOPS)}")
     add("--dtype", type=Literal["float32", "bfloat16"], default=None, help="of all weights")
     add("--json", action="store_true", help="print one JSON object last")
     chosen = parser.parse_args()
@@ -71,14 +71,14 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(f"{chosen.shape}, {dtype}, {name}, {chosen.tokens} tokens\n")
     print(f"| {' | '.join(COLUMNS)} |\n|---:|---|{'---:|' * (len(COLUMNS) - 2)}")
+    slow = [] if device == "cpu" else [loop for loop in LOOPS if "captured" not in loop]
     told = []
     with tempfile.TemporaryDirectory() as folder:
         policy, batches = prepare(chosen.shape, folder, dtype, device, chosen.rows)
         for rows, (batch, group) in batches.items():
-            for loop in chosen.loops:
-                if (engine := make_engine(loop)) is None:
-                    continue
-                tokens = max(2, chosen.tokens // (EAGER_SHARE if loop == "eager" else 1))
+            for loop in chosen.loops or loops_of(device):
+                tokens = max(2, chosen.tokens // (SLOW_SHARE if loop in slow else 1))
+                engine = LocalEngine(*LOOPS[loop])
                 found = measure(engine, policy, batch, group, tokens, rates, device)
                 told.append({"rows": rows, "loop": loop, **found})
                 print_row(told[-1])
@@ -86,12 +86,9 @@ def main() -> None:
         print(json.dumps({"shape": chosen.shape, "dtype": dtype, "device": name, "loops": told}))
 
 
-def make_engine(loop: str) -> LocalEngine | None:
-    """An engine with this loop, where there is more than one."""
-    options = LOOPS[loop]
-    if not set(options) <= set(signature(LocalEngine).parameters):
-        return None
-    return LocalEngine(**options)
+def loops_of(device: str) -> list[str]:
+    """On a CPU nothing is captured."""
+    return [loop for loop in LOOPS if device == "cuda" or not loop.startswith("captured")]
 
 
 def prepare(
@@ -100,9 +97,7 @@ def prepare(
     """The policy, and for each count of rows its prompts and completions of each."""
     shape = SHAPES[name]
     make_start(shape, folder)
-    with without_weights():
-        policy = Policy(folder, dtype=dtype)
-        policy.prepare(make_model(folder, dtype, device))
+    policy = make_policy(folder, dtype, device)
     policy.stop_ids = frozenset({-1})
     problems = draw(shape, max(1, max(rows) // GROUP))
     texts = [find_task(problem.task).prompt(problem) for problem in problems]
@@ -172,14 +167,12 @@ def seconds_of(work: Callable[[], Rollout], device: str) -> tuple[float, Rollout
 def print_row(told: Figures) -> None:
     share = f"{100 * told['floor_share']:.0f} %" if told["floor_share"] else ""
     work = told["work"]
-    captures = f"{work['captures']:.0f}" if "captures" in work else ""
-    if "capture_seconds" in work:
-        captures += f" ({work['capture_seconds']:.2f} s)"
+    graphs = f"{work['graphs_captured']:.0f}" if "graphs_captured" in work else ""
     gib = f"{told['gib']:.1f}" if told["gib"] else ""
     print(
         f"| {told['rows']} | {told['loop']} | {told['ms_token']:.2f} | "
         f"{told['tokens_second']:,.0f} | {share} | {told['settled']:.3f} | {told['first']:.3f} | "
-        f"{told['prefill']:.3f} | {captures} | {gib} |",
+        f"{told['prefill']:.3f} | {graphs} | {gib} |",
         flush=True,
     )
 

@@ -7,6 +7,7 @@ from qwen2_vl import MERGE, make_image_processor
 from transformers import Qwen3VLConfig, Qwen3VLProcessor
 
 from reasonrft.assets.initial_model import IMAGE, TEMPLATE, make_tokenizer, text_config
+from reasonrft.policy import Policy
 from reasonrft.policy.hub_paths import without_weights
 from reasonrft.policy.loading import load_outline
 from reasonrft.policy.processors import image_only
@@ -63,3 +64,12 @@ def make_model(folder: str, dtype: str, device: str) -> Any:
     torch.manual_seed(0)
     with torch.device(device), without_weights():
         return load_outline(folder, dtype, "sdpa", None, False)
+
+
+def make_policy(folder: str, dtype: Any, device: str, **options: Any) -> Policy:
+    """A policy of these random weights; the folder is not needed any more."""
+    with without_weights():
+        policy = Policy(folder, dtype=dtype, **options)
+        policy.prepare(make_model(folder, dtype, device))
+        assert policy.processor  # read now
+    return policy

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
-from grpo_model import make_model
+from grpo_model import make_policy
 from grpo_turns import Job, Turns
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
@@ -78,7 +78,7 @@ class OurTurns(Callback):
         self.turns = turns
 
     def on_train_start(self, trainer: Trainer, module: Any) -> None:
-        self.turns.watch(module.policy.model)
+        self.turns.watch(module.policy.model, tokens=False)  # replayed graphs pass no decoder
         self.turns.clock(module, "add_reference_log_probs", "reference")
         self.turns.wait_before(StepMetrics, "phase")
         self.turns.begin()
@@ -88,14 +88,16 @@ class OurTurns(Callback):
         for name in ("rollout", "reward", "update"):
             phases[name] = record.metrics[f"time/{name}"]
         phases["update"] -= phases["reference"]
+        self.turns.positions += int(record.work["row_steps"])
         names = [problem.id for problem in record.problems]
         self.turns.end(names, record.work["prompt_tokens"], record.work["decoded_tokens"])
 
 
 def train_ours(job: Job, turns: Turns) -> None:
     adapter = Lora(RANK, ALPHA) if job.adapter else None
-    policy = Policy(job.folder, adapter, dtype=job.dtype, train_parts=job.train_parts)
-    policy.prepare(make_model(job.folder, job.dtype, job.device))
+    policy = make_policy(
+        job.folder, job.dtype, job.device, adapter=adapter, train_parts=job.train_parts
+    )
     end(policy, job)
     module = GRPOModule(
         policy,

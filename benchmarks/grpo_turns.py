@@ -144,13 +144,15 @@ class Turns:
 
         setattr(owner, name, waiting)
 
-    def watch(self, model: Any) -> None:
-        """Count what passes a model's tower and decoder."""
+    def watch(self, model: Any, tokens: bool = True) -> None:
+        """Count what passes a model's tower and decoder; single tokens too, or else by others."""
         model.get_encoder("image").register_forward_pre_hook(self._see, with_kwargs=True)
-        model.get_decoder().register_forward_pre_hook(self._read, with_kwargs=True)
+        read = functools.partial(self._read, 1 if tokens else 2)
+        model.get_decoder().register_forward_pre_hook(read, with_kwargs=True)
 
     def _see(self, tower: nn.Module, args: Any, options: dict[str, Any]) -> None:
         self.images += len(options["grid_thw"])
 
-    def _read(self, decoder: nn.Module, args: Any, options: dict[str, Any]) -> None:
-        self.positions += options["inputs_embeds"][..., 0].numel()
+    def _read(self, least: int, decoder: nn.Module, args: Any, options: dict[str, Any]) -> None:
+        rows, length = options["inputs_embeds"].shape[:2]
+        self.positions += rows * length if length >= least else 0

@@ -13,14 +13,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from decoding import LOOPS, make_engine
-from grpo_model import make_model
+from decoding import LOOPS, loops_of
+from grpo_model import make_policy
 from grpo_shapes import SHAPES, Device, chosen_device, draw, make_start
 from jsonargparse import ArgumentParser
 
 from reasonrft.policy import Policy
-from reasonrft.policy.hub_paths import SHIPPED, without_weights
-from reasonrft.rollout import Completion, Rollout, Sampling
+from reasonrft.policy.hub_paths import SHIPPED
+from reasonrft.rollout import Completion, LocalEngine, Rollout, Sampling
 from reasonrft.tasks import find_task
 
 TOLERANCE = 2e-4
@@ -42,7 +42,7 @@ def main() -> None:
     add("--shape", type=str, default=None, help="one in bfloat16 as well, which is only printed")
     chosen = parser.parse_args()
     device = chosen_device(chosen.device)
-    print("| model | sampling | loop | ended early | same ids | log-probs differ by | captures |")
+    print("| model | sampling | loop | ended early | same ids | log-probs differ by | graphs |")
     print("|---|---|---|---:|---:|---:|---:|")
     right = [check(name, "float32", device) for name in chosen.models]
     if chosen.shape:
@@ -52,41 +52,39 @@ def main() -> None:
 
 def check(name: str, dtype: str, device: str) -> bool:
     """Whether all loops sample as the eager one does."""
-    policy, right = make_policy(name, dtype, device), True
+    policy, right = policy_of(name, dtype, device), True
     problems = draw(SHAPES["tiny"], PROBLEMS)
     texts = [find_task(problem.task).prompt(problem) for problem in problems]
     batch = policy.encoder.prompts(problems, texts)
     for kind, sampling in SAMPLINGS.items():
         rollouts: dict[str, Rollout] = {}
-        for loop in LOOPS:
-            if engine := make_engine(loop):
-                engine.sync(policy, 0)
-                rollouts[loop] = engine.generate(batch, GROUP, sampling)
-        eager = next(iter(rollouts.values()))
+        for loop in loops_of(device):
+            engine = LocalEngine(*LOOPS[loop])
+            engine.sync(policy, 0)
+            rollouts[loop] = engine.generate(batch, GROUP, sampling)
+        eager = rollouts["eager"]
         for loop, rollout in rollouts.items():
             same, difference = compare(eager, rollout)
             right &= same == 1 and difference <= TOLERANCE
-            ended = int(rollout.stopped.sum())
+            ended, graphs = int(rollout.stopped.sum()), rollout.work.get("graphs_captured", 0)
             print(
                 f"| {name}, {dtype} | {kind} | {loop} | {ended} of {rollout.stopped.numel()} | "
-                f"{100 * same:.0f} % | {difference:.1e} | {rollout.work.get('captures', 0):.0f} |",
+                f"{100 * same:.0f} % | {difference:.1e} | {graphs:.0f} |",
                 flush=True,
             )
     return right
 
 
-def make_policy(name: str, dtype: str, device: str) -> Policy:
+def policy_of(name: str, dtype: str, device: str) -> Policy:
     """One that ships, or one of random weights."""
     if name in SHIPPED:
         policy = Policy(name, dtype=dtype)
         policy.load()
         policy.to(device)
         return policy
-    with tempfile.TemporaryDirectory() as folder, without_weights():
+    with tempfile.TemporaryDirectory() as folder:
         make_start(SHAPES[name], folder)
-        policy = Policy(folder, dtype=dtype)
-        policy.prepare(make_model(folder, dtype, device))
-        policy.processor  # noqa: B018  # read while the folder is there
+        policy = make_policy(folder, dtype, device)
     policy.stop_ids = frozenset(range(0, policy.head.weight.shape[0], STOPS))
     return policy
 

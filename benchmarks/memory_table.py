@@ -12,6 +12,7 @@ and of lora.yaml or paper/qlora.yaml over that; on several GPUs weights are spre
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,23 @@ def main() -> None:
     parser = ArgumentParser(description="Print the planned memory of the paper's GRPO.")
     parser.add_argument("--sizes", type=str, default="2b,7b", help="sizes, by commas")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--step-only", action="store_true", help="only the step on an H200")
     chosen = parser.parse_args()
+    sizes, told = chosen.sizes.split(","), {}
+    if not chosen.step_only:
+        told |= print_table(sizes)
+    for size in sizes:
+        told[f"{size}, as on an H200"] = [peak := plan_of(size, ON_H200).peak]
+        print(f"{size}, the step that was measured on an H200 at 2b: {peak / 2**30:.1f} GiB")
+    if chosen.json:
+        print(json.dumps(told))
+
+
+def print_table(sizes: Sequence[str]) -> dict[str, list[int]]:
     print("| GiB on each GPU (phase of the peak) | 1 GPU | 8 GPUs | 2 x 8 GPUs |")
     print("|---|---:|---:|---:|")
     told: dict[str, list[int]] = {}
-    for size in chosen.sizes.split(","):
+    for size in sizes:
         for method, options in METHODS.items():
             plan = plan_of(size, OPTIONS + options)
             plans = [replace(plan, ranks=ranks) for ranks in RANKS]
@@ -66,11 +79,7 @@ def main() -> None:
             print(f"| {size}, {method} | {' | '.join(cells)} |", flush=True)
             told[f"{size}, {method}"] = [one.peak for one in plans]
     print()
-    for size in chosen.sizes.split(","):
-        told[f"{size}, as on an H200"] = [peak := plan_of(size, ON_H200).peak]
-        print(f"{size}, the step that was measured on an H200 at 2b: {peak / 2**30:.1f} GiB")
-    if chosen.json:
-        print(json.dumps(told))
+    return told
 
 
 def plan_of(size: str, options: list[str]) -> Any:
