@@ -48,7 +48,7 @@ machine() {
   date -u
   [ "$DEVICE" = cpu ] || nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
   grep -m 1 "model name" /proc/cpuinfo
-  nproc
+  nproc --all
   "$PYTHON" - <<'PYTHON'
 import platform
 from importlib.metadata import PackageNotFoundError, version

@@ -38,6 +38,8 @@ _TINY = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
+    "bos_token_id": None,
+    "eos_token_id": None,
 }
 # To see that it runs: with as large a vocabulary, and with one for quick tests.
 TEXT |= {"tiny": _TINY | {"vocab_size": 152_064}, "mini": _TINY | {"vocab_size": 1_024}}
