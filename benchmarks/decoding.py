@@ -33,10 +33,10 @@ from reasonrft.tasks import find_task
 GROUP = 8
 LOOPS: dict[str, tuple[Loop, Prompts]] = {
     "eager": ("eager", "auto"),
-    "static, prompts shared": ("static", "shared"),
-    "static, prompts repeated": ("static", "repeated"),
-    "captured, prompts shared": ("captured", "shared"),
-    "captured, prompts repeated": ("captured", "repeated"),
+    "static-shared": ("static", "shared"),
+    "static-repeated": ("static", "repeated"),
+    "captured-shared": ("captured", "shared"),
+    "captured-repeated": ("captured", "repeated"),
 }
 SLOW_SHARE = 4
 COLUMNS = (
@@ -61,7 +61,7 @@ def main() -> None:
     add("--device", type=Device, default="auto", help="what decodes")
     add("--rows", type=list[int], default=[1, 4, 16, 64, 128], help="rows that decode together")
     add("--tokens", type=int, default=64, help="tokens of a completion")
-    add("--loops", type=list[str], default=None, help=f"of: {'; '.join(LOOPS)}")
+    add("--loops", type=list[Literal[tuple(LOOPS)]], default=None, help="which loops")
     add("--dtype", type=Literal["float32", "bfloat16"], default=None, help="of all weights")
     add("--json", action="store_true", help="print one JSON object last")
     chosen = parser.parse_args()
@@ -71,13 +71,13 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU"
     print(f"{chosen.shape}, {dtype}, {name}, {chosen.tokens} tokens\n")
     print(f"| {' | '.join(COLUMNS)} |\n|---:|---|{'---:|' * (len(COLUMNS) - 2)}")
-    slow = [] if device == "cpu" else [loop for loop in LOOPS if "captured" not in loop]
+    loops = chosen.loops or [*loops_of(device)]
     told = []
     with tempfile.TemporaryDirectory() as folder:
         policy, batches = prepare(chosen.shape, folder, dtype, device, chosen.rows)
         for rows, (batch, group) in batches.items():
-            for loop in chosen.loops or loops_of(device):
-                tokens = max(2, chosen.tokens // (SLOW_SHARE if loop in slow else 1))
+            for loop in loops:
+                tokens = max(2, chosen.tokens // (SLOW_SHARE if is_slow(loop, device) else 1))
                 engine = LocalEngine(*LOOPS[loop])
                 found = measure(engine, policy, batch, group, tokens, rates, device)
                 told.append({"rows": rows, "loop": loop, **found})
@@ -89,6 +89,10 @@ def main() -> None:
 def loops_of(device: str) -> list[str]:
     """On a CPU nothing is captured."""
     return [loop for loop in LOOPS if device == "cuda" or not loop.startswith("captured")]
+
+
+def is_slow(loop: str, device: str) -> bool:
+    return device == "cuda" and not loop.startswith("captured")
 
 
 def prepare(

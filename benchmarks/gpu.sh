@@ -7,8 +7,8 @@
 # A part that fails or takes too long costs the others nothing: the most important come first.
 #   machine.txt    GPU, versions, and the peak memory that `plan` predicts for the step
 #   check.txt      captured decoding against the eager loop
-#   step.txt       a step beside TRL's; its rows of memory are to be held to the prediction
 #   decoding.txt   decode loops over 1 to 128 rows
+#   step.txt       a step beside TRL's; its rows of memory are to be held to the prediction
 #   natural.txt    a step whose completions end by themselves
 #   sync.txt       where a step waits for the device
 #   tables.json    the same figures, a line for each part that has any
@@ -21,17 +21,20 @@ cd "$(dirname "$0")/.." || exit
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
 
 if [ "$DEVICE" = cuda ]; then
-  LIMIT=${LIMIT:-480}
-  shape=2b check=(--shape 2b) decode=(--tokens 256) steps=(--first 2 --steps 2 --waited 1)
+  LIMIT=${LIMIT:-480} slower=1 shape=2b
+  check=(--shape 2b)
+  decode=(--tokens 256 --loops '[eager,captured-shared,captured-repeated]')
+  steps=(--first 2 --steps 2 --waited 1) natural=(--first 2 --steps 1)
 else
-  LIMIT=${LIMIT:-1800}
-  shape=mini check=(--models '[mini]') decode=(--tokens 8 --rows '[1,16]') steps=(--first 1 --steps 1)
+  LIMIT=${LIMIT:-1800} slower=4 shape=mini
+  check=(--models '[mini]') decode=(--tokens 8 --rows '[1,16]')
+  steps=(--first 1 --steps 1) natural=(--first 1 --steps 1)
 fi
 rm -f "$OUT"/{machine,check,step,decoding,natural,sync,log}.txt "$OUT"/tables.json
 
 # part NAME SECONDS COMMAND...: its output, and the JSON that is the last line of some.
 part() {
-  local name=$1 most=$2 left=$((LIMIT - SECONDS)) began=$SECONDS code
+  local name=$1 most=$(($2 * slower)) left=$((LIMIT - SECONDS)) began=$SECONDS code
   shift 2
   echo "== $name: $*" >>"$OUT/log.txt"
   timeout -k 5 $((left < 1 ? 1 : left < most ? left : most)) "$@" >"$OUT/$name.txt" 2>>"$OUT/log.txt"
@@ -69,10 +72,11 @@ machine >"$OUT/machine.txt" 2>&1
   >>"$OUT/machine.txt" 2>>"$OUT/log.txt" &
 plan=$!
 common=(--shape "$shape" --device "$DEVICE" --json)
-part check 90 "$PYTHON" benchmarks/loop_check.py --device "$DEVICE" "${check[@]}"
-part step 210 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${steps[@]}"
+part check 120 "$PYTHON" benchmarks/loop_check.py --device "$DEVICE" "${check[@]}"
 part decoding 130 "$PYTHON" benchmarks/decoding.py "${common[@]}" "${decode[@]}"
-part natural 180 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${steps[@]}" --lengths natural
+part step 210 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${steps[@]}"
+part natural 150 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${natural[@]}" \
+  --lengths natural
 if [ -f benchmarks/sync_check.py ]; then
   part sync 60 "$PYTHON" benchmarks/sync_check.py
 fi
