@@ -259,6 +259,7 @@ class GRPOModule(ReasoningModule):
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
         scheduler: LRSchedulerCallable | None = None,
+        master_weights: bool = False,
         engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
@@ -287,6 +288,7 @@ class GRPOModule(ReasoningModule):
             max_grad_norm: Gradients are scaled down to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            master_weights: Update float32 copies of weights that are held in bfloat16.
             engine: The rollout engine, which samples completions and answers evaluation; the local
                 one if not given.
             answer_tokens: Most tokens of an answer in evaluation.
@@ -297,7 +299,16 @@ class GRPOModule(ReasoningModule):
             swap: Let `test` also ask every question with another problem's images.
         """
         super().__init__(
-            policy, optimizer, scheduler, engine, answer_tokens, results, seed, blind, swap
+            policy,
+            optimizer,
+            scheduler,
+            master_weights,
+            engine,
+            answer_tokens,
+            results,
+            seed,
+            blind,
+            swap,
         )
         check_at_least(1, group_size=group_size, updates=updates)
         check_at_least(1, micro_batch_tokens=micro_batch_tokens)
