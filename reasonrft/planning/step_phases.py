@@ -29,8 +29,11 @@ from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import Group, score
 from reasonrft.rollout import LocalEngine, Sampling
-from reasonrft.rollout.local import _decode_step, _prefill
+from reasonrft.rollout.eager_decoding import repeat
+from reasonrft.rollout.local import is_static
+from reasonrft.rollout.prefill import Prefilled, prefill
 from reasonrft.rollout.sampling import choose
+from reasonrft.rollout.static_decoding import StaticRows
 
 
 @dataclass(frozen=True)
@@ -161,20 +164,54 @@ class HollowStep:
 
     @torch.no_grad()
     def _decode(self, prompts: Sequence[Prompt], group_size: int, sampling: Sampling) -> None:
-        """Prefill, and the last tokens of all completions."""
+        """Prefill, and a token of completions that are as long as they may be."""
         self.policy.eval()
-        state, log_probs = _prefill(self.policy, PromptBatch([*prompts]), group_size, sampling)
-        uniform = torch.zeros(len(log_probs), sampling.max_tokens, dtype=torch.float64)
-        for layer in state.cache.layers:
-            self.trace.belongs([layer.keys, layer.values, getattr(layer, "prompts", ())], "cache")
+        engine = self.module.engine
+        plain = engine if isinstance(engine, LocalEngine) else LocalEngine()
+        prefilled = prefill(self.policy, PromptBatch([*prompts]), sampling.scoring_temperature)
+        for layer in prefilled.cache.layers:
+            self.trace.belongs([layer.keys, layer.values], "cache")
+        uniform = torch.zeros(len(prompts) * group_size, sampling.max_tokens, dtype=torch.float64)
+        if plain.loop == "eager" or not is_static(self.policy, prefilled):
+            self._decode_eager(prefilled, group_size, uniform, sampling)
+        else:
+            with self.trace.part("cache"):
+                rows = LongestRows(
+                    self.policy,
+                    prefilled,
+                    group_size,
+                    uniform,
+                    sampling,
+                    shared=plain.shares(group_size, self.on_gpu),
+                    merged=self.on_gpu,
+                )
+                del prefilled
+                rows.resize(list(range(len(uniform))), sampling.max_tokens - 1)
+            if sampling.max_tokens > 1:
+                rows.step()
+        self.policy.train()
+
+    def _decode_eager(
+        self, prefilled: Prefilled, group_size: int, uniform: Tensor, sampling: Sampling
+    ) -> None:
+        temperature = sampling.scoring_temperature
+        rows, log_probs = repeat(self.policy, prefilled, group_size, temperature)
+        for layer in rows.cache.layers:
+            self.trace.belongs([layer.keys, layer.values], "cache")
         written = max(0, sampling.max_tokens - 2)
-        _write(state.cache, len(log_probs), written, self.trace)
-        state.mask = nn.functional.pad(state.mask, (0, written), value=1)
+        _write(rows.cache, len(log_probs), written, self.trace)
+        rows.mask = nn.functional.pad(rows.mask, (0, written), value=1)
         for turn in range(min(2, sampling.max_tokens)):
             tokens = choose(log_probs, uniform[:, turn], sampling)
             if turn:
-                log_probs = _decode_step(self.policy, state, tokens, sampling)
-        self.policy.train()
+                log_probs = rows.step(tokens)
+
+
+class LongestRows(StaticRows):
+    """Rows that nobody asks which tokens they have."""
+
+    def sample(self, log_probs: Tensor) -> None:
+        choose(log_probs, self.uniform[:, 0], self.sampling)
 
 
 def _write(cache: Any, rows: int, count: int, trace: MemoryTrace) -> None:

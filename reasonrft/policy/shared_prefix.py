@@ -5,7 +5,7 @@ are prompts and which completions belong to them. This file registers an attenti
 that takes this knowledge as one argument, `sharing`, and passes the work on to it:
 
     scoring   `SharedPrefixAttention` in policy/scoring.py    [prompt | c1 | c2 | ... | cG] in a row
-    decoding  `PrefixGroups` in rollout/local.py              one new token in each row
+    decoding  `StaticAttention` in rollout/static_attention.py one new token in each row
 
 B rows of S tokens, K heads of keys, N query heads for each of them, D width of a head.
 """

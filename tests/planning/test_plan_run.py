@@ -126,9 +126,11 @@ def test_the_cache_is_one_prompt_and_the_completions_of_its_group(folder):
     plan = plan_run(module, data(), {"limit_val_batches": 0}, on_gpu=False)
     # 2 layers of keys and values, 2 heads of 16 numbers in float32.
     token = 2 * 2 * 2 * 16 * 4
-    # The prompts once; rows make room for 64 tokens more than they need.
-    tokens = 2 * plan.step["prompt_tokens"] + 2 * 4 * (298 + 64)
-    assert plan.phases["rollout"]["cache"] == token * tokens
+    # The prompts once; rows have room for all tokens but the last, which is not computed.
+    prompt, completion = -(-plan.step["prompt_tokens"] // 16) * 16, 304
+    states = token * (2 * prompt + 2 * 4 * completion)
+    # Ids, log-probs and masks beside it.
+    assert states <= plan.phases["rollout"]["cache"] <= 1.05 * states
 
 
 def test_checkpointing_and_micro_batches_lower_the_peak_of_the_update(folder):

@@ -92,11 +92,11 @@ def test_room_for_tokens_changes_nothing(room, policy, monkeypatch):
     try:
         with monkeypatch.context() as patch:
             # The caches that transformers has: every token copies all before it.
-            patch.setattr("reasonrft.rollout.local.preallocate", lambda cache: None)
+            patch.setattr("reasonrft.rollout.eager_decoding.preallocate", lambda cache: None)
             copied = generate(policy, batch, 4, sampling)
-        monkeypatch.setattr("reasonrft.rollout.local.CACHE_STEP", room)
+        monkeypatch.setattr("reasonrft.rollout.eager_decoding.CACHE_STEP", room)
         written = generate(policy, batch, 4, sampling)
-        monkeypatch.setattr("reasonrft.rollout.local.KEEP_ROWS_ABOVE", 0.0)
+        monkeypatch.setattr("reasonrft.rollout.eager_decoding.KEEP_ROWS_ABOVE", 0.0)
         dragged = generate(policy, batch, 4, sampling)
     finally:
         del policy.stop_ids
