@@ -105,6 +105,7 @@ class GRPOModule(ReasoningModule):
 
     def begin_rollout(self, batch_idx: int) -> None:
         """Sample for the next step while this one updates, with the weights of now."""
+        self.step_metrics.phase("sync")
         with raise_on_all_ranks():
             batch = upcoming_batch(self.trainer, batch_idx, self.updates)
         if batch is not None:

@@ -102,6 +102,8 @@ def whole(folder, tmp_path_factory) -> Whole:
 
 def test_each_rollout_but_the_first_is_one_update_old(whole):
     assert whole.run.metric("staleness") == [0, 1, 1, 1, 1]
+    phases = {"wait", "rollout", "reward", "sync", "update"}
+    assert all(f"time/{name}" in whole.run.records[-1].metrics for name in phases)
     sampled = [entry[1:] for entry in whole.engine.log if entry[0] == "generate" and entry[1]]
     # Step and version; the first step's is not listed, for its number is 0. None runs after the
     # last.
