@@ -182,7 +182,7 @@ class HollowStep:
                     group_size,
                     uniform,
                     sampling,
-                    shared=plain.shares(group_size, self.on_gpu),
+                    shared=plain.shares(prefilled.mask, group_size, self.on_gpu),
                     merged=self.on_gpu,
                 )
                 del prefilled

@@ -13,14 +13,13 @@ class CapturedStep:
     device. Call `forget` when memory has changed.
     """
 
-    WARM_UP = 2
-    """Calls before a graph is captured: libraries prepare what they need at the first."""
+    WARM_UP = 1
+    """Calls before a graph is captured: libraries prepare there what they need for its shapes."""
 
     def __init__(self, step: Callable[[], None]) -> None:
         self.step = step
         self.graph: torch.cuda.CUDAGraph | None = None
         self.graphs, self.capturable = 0, True
-        self.pool = torch.cuda.graph_pool_handle()
         self.stream = torch.cuda.Stream()
         self.forget()
 
@@ -44,13 +43,14 @@ class CapturedStep:
         try:
             with torch.cuda.stream(self.stream):
                 # Other threads may go on: loaders pin memory, rewards are computed.
-                graph.capture_begin(pool=self.pool, capture_error_mode="thread_local")
+                graph.capture_begin(capture_error_mode="thread_local")
                 try:
                     self.step()
                 finally:
                     graph.capture_end()
         except RuntimeError as error:
             self.capturable = False
+            _leave_capture()
             reason = str(error).partition("\n")[0]
             warnings.warn(
                 f"tokens are decoded without a CUDA graph, because {reason}", stacklevel=2
@@ -59,3 +59,9 @@ class CapturedStep:
         torch.cuda.current_stream().wait_stream(self.stream)
         self.graphs += 1
         return graph
+
+
+def _leave_capture() -> None:
+    """After a capture that failed, a device refuses random numbers until their state is new."""
+    generator = torch.cuda.default_generators[torch.cuda.current_device()]
+    generator.graphsafe_set_state(generator.clone_state())

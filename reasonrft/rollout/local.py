@@ -25,6 +25,7 @@ from reasonrft.rollout.eager_decoding import decode_eager, is_full_cache, repeat
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.prefill import Prefilled, prefill
 from reasonrft.rollout.sampling import Sampling, uniforms
+from reasonrft.rollout.static_attention import SHARED_ABOVE
 from reasonrft.rollout.static_decoding import ON_CPU, ON_GPU, OnToken, StaticRows, decode_static
 
 Loop = Literal["auto", "eager", "static", "captured"]
@@ -125,16 +126,17 @@ class LocalEngine(RolloutEngine):
             rows, log_probs = repeat(policy, prefilled, group_size, sampling.scoring_temperature)
             return decode_eager(rows, log_probs, uniform, sampling, policy.stop_ids, on_token)
         on_gpu = policy.device.type == "cuda"
-        shared = self.shares(group_size, on_gpu)
+        shared = self.shares(prefilled.mask, group_size, on_gpu)
         start = StaticRows(policy, prefilled, group_size, uniform, sampling, shared, on_gpu)
         pace = ON_GPU if on_gpu else ON_CPU
         work = decode_static(start, pace, loop == "captured", on_token)
         return start.ids, start.log_probs, work
 
-    def shares(self, group_size: int, on_gpu: bool) -> bool:
-        """Whether a prompt is remembered once for its group."""
+    def shares(self, mask: Tensor, group_size: int, on_gpu: bool) -> bool:
+        """Whether prompts (P, L) are remembered once for their groups."""
         if self.prompts == "auto":
-            return group_size > 1 and not on_gpu
+            many = not on_gpu or mask.numel() * group_size > SHARED_ABOVE
+            return group_size > 1 and many
         return self.prompts == "shared"
 
     def _loop(self, policy: Policy, prefilled: Prefilled) -> Loop:

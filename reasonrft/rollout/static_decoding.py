@@ -38,11 +38,26 @@ class Pace:
     """Tokens for which buffers make room at a time."""
     keep_above: float
     """Finished rows are dropped when at most this share is unfinished."""
+    halves: bool
+    """Some finished rows stay, so that their number is halved, once or several times."""
+
+    def kept(self, ended: list[bool]) -> list[int]:
+        """The rows to keep, given which have ended: all unfinished ones, some others."""
+        unfinished = [row for row, end in enumerate(ended) if not end]
+        size = len(ended)
+        if len(unfinished) > self.keep_above * size:
+            return list(range(size))
+        if not self.halves:
+            return unfinished
+        while size // 2 >= max(1, len(unfinished)):
+            size //= 2
+        finished = [row for row, end in enumerate(ended) if end]
+        return sorted(unfinished + finished[: size - len(unfinished)])
 
 
-ON_CPU = Pace(look=1, room=64, keep_above=7 / 8)
-# Capturing again takes as long as a few tokens, and time depends little on the number of rows.
-ON_GPU = Pace(look=8, room=256, keep_above=1 / 2)
+ON_CPU = Pace(look=1, room=64, keep_above=7 / 8, halves=False)
+# Time depends little on the number of rows, and libraries make a plan for each that is new.
+ON_GPU = Pace(look=8, room=256, keep_above=1 / 2, halves=True)
 
 
 class StaticRows:
@@ -103,7 +118,8 @@ class StaticRows:
         place = self.rows, self.turn.expand_as(self.rows)
         self.ids.index_put_(place, chosen)
         self.log_probs.index_put_(place, log_probs.gather(-1, chosen[:, None])[:, 0])
-        self.ended.logical_or_(torch.isin(chosen, self.stops))
+        # `torch.isin` sorts where there are many, and waits for the device.
+        self.ended.logical_or_((chosen[:, None] == self.stops).any(1))
         self.tokens.copy_(chosen)
         self.turn.add_(1)
 
@@ -139,12 +155,13 @@ def decode_static(
         if turn == limit:
             break
         if turn % look == 0 or turn > room:
-            unfinished = [row for row, ended in enumerate(rows.ended.tolist()) if not ended]
-            if not unfinished:
+            ended = rows.ended.tolist()
+            if all(ended):
                 break
-            if turn > room or len(unfinished) <= pace.keep_above * len(rows.rows):
+            kept = pace.kept(ended)
+            if turn > room or len(kept) < len(ended):
                 room = max(room, min(turn + pace.room, limit) - 1)
-                rows.resize(unfinished, room)
+                rows.resize(kept, room)
                 if graph:
                     graph.forget()
         step()

@@ -14,7 +14,7 @@ from reasonrft.rollout import Completion, LocalEngine, Rollout, Sampling
 from reasonrft.rollout.local import _uniforms, cut
 from reasonrft.rollout.prefill import prefill
 from reasonrft.rollout.static_attention import RowGrid, StaticLayer
-from reasonrft.rollout.static_decoding import ON_GPU, Pace, StaticRows, decode_static
+from reasonrft.rollout.static_decoding import ON_CPU, ON_GPU, Pace, StaticRows, decode_static
 from tests.policy.problems import ragged
 from tests.policy.test_scoring import SHARING
 
@@ -90,9 +90,11 @@ def by_hand(policy: Policy, pace: Pace, sampling: Sampling = SAMPLING, **how) ->
 
 
 @pytest.mark.parametrize("how", [{"shared": True, "merged": True}, {"shared": False}])
-@pytest.mark.parametrize("pace", [ON_GPU, Pace(look=4, room=3, keep_above=0.9)])
-def test_the_pace_of_a_gpu_changes_nothing(how, pace, eager):
-    """Ends are seen late, room is made often, prompts are merged from two attentions."""
+@pytest.mark.parametrize("chunk", [16, 256])
+@pytest.mark.parametrize("pace", [ON_GPU, Pace(look=4, room=3, keep_above=0.9, halves=False)])
+def test_the_ways_of_a_gpu_change_nothing(how, pace, chunk, eager, monkeypatch):
+    """Ends are seen late, room is made often, prompts are merged from several attentions."""
+    monkeypatch.setattr("reasonrft.rollout.static_attention.CHUNK", chunk)
     policy, expected = eager("qwen2-vl")
     completions = by_hand(policy, pace, **{"merged": False, **how})
     for a, b in zip(completions, chain(*expected.completions), strict=True):
@@ -170,6 +172,16 @@ class Operations(TorchDispatchMode):
 
 def _is_tensor(value) -> bool:
     return isinstance(value, torch.Tensor)
+
+
+def test_rows_are_dropped_by_halves():
+    kept = ON_GPU.kept
+    assert kept([False] * 9 + [True] * 7) == list(range(16))  # more than half of them go on
+    assert kept([True] * 8 + [False] * 8) == list(range(8, 16))
+    # Five go on: three others stay with them.
+    assert kept([True] * 11 + [False] * 5) == [0, 1, 2, 11, 12, 13, 14, 15]
+    assert kept([True] * 7 + [False]) == [7]
+    assert ON_CPU.kept([True, False, False, True]) == [1, 2]
 
 
 def test_rows_are_put_beside_the_rows_of_their_prompt():
