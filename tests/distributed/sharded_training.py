@@ -28,6 +28,7 @@ CASES: dict[str, dict[str, Any]] = {
     "consolidated": {"checkpoints": "consolidated"},
     "adapter": {"adapter": Lora(rank=4), "quantize": "nf4"},
     "8-bit": {"optimizer": AdamW8bit, "min_8bit_size": 64},
+    "master": {"dtype": "bfloat16", "master_weights": True},
     "accumulated": {"accumulate_grad_batches": 2},
     "ddp": {"checkpoints": None},
 }
@@ -52,14 +53,20 @@ def tune(
     quantize: Any = None,
     optimizer: Any = torch.optim.AdamW,
     min_8bit_size: int | None = None,
+    dtype: Any = "float32",
+    master_weights: bool = False,
     accumulate_grad_batches: int = 1,
     **strategy: Any,
 ) -> dict[str, Any]:
     """Three epochs on eight examples, four of them at a time; their losses and last weights."""
     torch.manual_seed(0)  # for adapters
     options = {"min_8bit_size": min_8bit_size} if min_8bit_size else {}
-    policy = Policy(str(folder), adapter=adapter, quantize=quantize)
-    module = SFTModule(policy, lambda parameters: optimizer(parameters, 0.003, **options))
+    policy = Policy(str(folder), adapter=adapter, quantize=quantize, dtype=dtype)
+    module = SFTModule(
+        policy,
+        lambda parameters: optimizer(parameters, 0.003, **options),
+        master_weights=master_weights,
+    )
     losses = Losses()
     trainer = quiet(
         devices=ranks,

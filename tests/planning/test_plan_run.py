@@ -105,6 +105,17 @@ def test_the_state_of_an_optimizer_is_that_after_a_step(optimizer, folder):
     assert predicted == held(tensors(dict(made.state)))
 
 
+def test_master_weights_are_planned_as_part_of_the_optimizer(folder):
+    module = SFTModule(Policy(str(folder), dtype="bfloat16"), master_weights=True)
+    phases = plan_run(module, data(), {"limit_val_batches": 0}, on_gpu=False).phases
+    trained = sum(value.numel() for value in module.policy.parameters() if value.requires_grad)
+    steps = 4 * sum(1 for value in module.policy.parameters() if value.requires_grad)
+    # A copy and two moments in float32, and the number of steps beside each.
+    assert phases["update"]["optimizer"] == 12 * trained + steps
+    assert phases["update"]["gradients"] == 2 * trained
+    assert phases["optimizer"]["gradients"] == 4 * trained  # none in bfloat16 beside them
+
+
 def test_without_beta_there_is_no_reference(folder):
     phases = planned(folder, beta=0.0).phases
     assert "reference" not in phases and "reference" not in phases["update"]
