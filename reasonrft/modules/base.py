@@ -142,13 +142,14 @@ class ReasoningModule(EvaluatedModule):
 
     def identity(self) -> dict[str, Any]:
         """The policy's path, a hash of the weights that it has now, and how it computes."""
-        policy = self.policy
-        return {
+        policy, engine = self.policy, self.engine
+        identity = {
             "policy": policy.path,
             "weights": weights_digest(policy),
             "pixels": [policy.min_pixels, policy.max_pixels],
             "arithmetic": [policy.dtype, policy.quantize, self.trainer.precision],
         }
+        return identity | ({} if engine.is_scorer else {"engine": type(engine).__name__})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep weights that are frozen out: they are those that the policy starts from.

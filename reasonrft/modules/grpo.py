@@ -349,6 +349,7 @@ class GRPOModule(ReasoningModule):
             raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
         super().on_train_start()
         self.ahead.discard()  # of a training that was broken off
+        self.engine.should_stop = self.should_stop  # type: ignore[method-assign]
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.

@@ -89,6 +89,10 @@ class RolloutEngine:
     Then it may run in a thread of its own while the policy learns (GRPOModule's async_steps).
     """
 
+    def should_stop(self) -> bool:
+        """Whether the run was asked to end while it waits; trainers put their own in its place."""
+        return False
+
     def sync(self, policy: Policy, version: int) -> None:
         """Take over the policy's weights of now, which are version `version`; called by all ranks.
 

@@ -116,6 +116,15 @@ def test_ragged_completions_and_a_rank_without_an_image_are_among_them(folder):
     assert any(problem.images for problem in mixed["problems"][mixed["first"] :])
 
 
+def test_ranks_sample_through_one_server_whose_weights_the_first_keeps_in_step(ranks):
+    first, second = ranks("served")
+    assert first["metrics"] == second["metrics"]
+    assert (first["synced"], second["synced"]) == (2, None)
+    for metrics in first["metrics"]:
+        assert metrics["perf/requests_0"] == 4  # two prompts of each rank
+        assert 0 < metrics["train/rollout_logprob_diff_max"] < 1e-3
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_two_ranks_leave_what_one_does(strategy, ranks, folder, tmp_path):
     alone = leave(tmp_path, folder, 1, "auto")

@@ -25,6 +25,7 @@ from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
 from tests.distributed.leaving import leave, refuse
 from tests.distributed.processes import fork_ranks
+from tests.distributed.served_ranks import served
 from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
 
@@ -193,6 +194,7 @@ def _runs(folder: Path, home: Path) -> Iterator[tuple[str, Callable[[], dict[str
     for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
         for name, options in cases.items():
             yield name, partial(train, folder, 2, **options)
+    yield "served", partial(served, folder, home)
     for strategy, make in STRATEGIES.items():
         for name, options in CASES.items():
             yield f"{name}-{strategy}", partial(ten_steps, folder, make(), **options)

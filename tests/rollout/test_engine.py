@@ -91,6 +91,17 @@ def test_engines_answer_greedily_alike(family_folder):
     assert rollout.policy_version == 3
 
 
+def test_answers_of_another_engine_are_told_apart(family_folder):
+    own, local = (
+        module(family_folder("qwen3-vl"), engine=engine)
+        for engine in (class_in_docs("GenerateEngine")(), None)
+    )
+    for one in (own, local):
+        one.trainer = quiet()
+        one.configure_model()
+    assert own.identity() == local.identity() | {"engine": "GenerateEngine"}
+
+
 def test_a_loss_of_ones_own(family_folder):
     loss = class_in_docs("PlainPolicyGradient")()
     assert isinstance(loss, PolicyLoss)
