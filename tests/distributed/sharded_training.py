@@ -1,9 +1,5 @@
-"""Fine-tunings whose weights are spread over ranks, and that go on from checkpoints.
+"""Fine-tunings whose weights are spread over ranks, and that go on from checkpoints."""
 
-As a program it runs them on two ranks, and one of them on four: POLICY HOME.
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +97,7 @@ def run_cases(ranks: int, home: Path, folder: Path) -> None:
         torch.save(outcome, home / f"from-one-{distributed.get_rank()}.pt")
 
 
-if __name__ == "__main__":
-    policy, home = map(Path, sys.argv[1:])
+def run_on_several(folder: Path, home: Path) -> None:
+    """Run them on two ranks, and one of them on four."""
     for ranks in (2, 4):
-        fork_ranks(run_cases, ranks, home, policy)
+        fork_ranks(run_cases, ranks, home, folder)

@@ -8,9 +8,10 @@ import torch
 from reasonrft.checkpoints import SafeCheckpointIO
 from reasonrft.distributed.sharding_strategy import ShardingStrategy, make_mesh
 from reasonrft.errors import BadInput
-from tests.distributed.processes import run_module, run_once
-from tests.distributed.sharded_training import CASES, tune
+from tests.distributed.processes import run_once
+from tests.distributed.sharded_training import CASES, run_on_several, tune
 from tests.modules.fitting import difference
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -26,7 +27,7 @@ def home(family_folder, tmp_path_factory):
 
     def run(home):
         torch.save(tune(folder, 1, save=home / "alone.ckpt"), home / "alone.pt")
-        run_module("tests.distributed.sharded_training", folder, home, seconds=400)
+        Forked(home, run_on_several, folder, home).result(seconds=400)
 
     return run_once(tmp_path_factory.getbasetemp(), "sharded-training", run)
 

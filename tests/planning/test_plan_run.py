@@ -69,7 +69,8 @@ def held(values: Any) -> int:
 
 @pytest.mark.parametrize("options", POLICIES)
 def test_weights_gradients_and_reference_are_those_of_the_loaded_policy(options, folder):
-    update = planned(folder, **options).phases["update"]
+    phases = planned(folder, **options).phases
+    update = phases["update"]
     policy = Policy(str(folder), **options)
     policy.load()
     weights = held([*policy.parameters(), *policy.buffers()])
@@ -79,7 +80,7 @@ def test_weights_gradients_and_reference_are_those_of_the_loaded_policy(options,
     assert update["weights"] + update.get("weights in 4 bits", 0) == weights
     trained = sum(value.nbytes for value in policy.parameters() if value.requires_grad)
     assert update["reference"] == trained
-    assert planned(folder, **options).phases["optimizer"]["gradients"] == trained
+    assert phases["optimizer"]["gradients"] == trained
 
 
 def momentum(params: Any, lr: float) -> torch.optim.Optimizer:
