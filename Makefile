@@ -22,8 +22,9 @@ fit: install ## Reinforce the tiny model on visual counting: minutes on two core
 	$(BIN)/python -m reasonrft fit --config configs/grpo.yaml
 
 # Two processes with a thread each: with more threads than cores they mostly wait for each other.
+# Each takes the next file, in the order of tests/conftest.py: long ones first.
 test: install ## Run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 vllm: $(VLLM)/.installed ## Put vLLM's CPU server into .vllm: 2 GB, minutes
 

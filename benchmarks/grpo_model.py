@@ -2,12 +2,17 @@
 
 from typing import Any
 
-from transformers import Qwen2VLImageProcessorPil, Qwen3VLConfig, Qwen3VLProcessor
+import torch
+from qwen2_vl import MERGE, make_image_processor
+from transformers import Qwen3VLConfig, Qwen3VLProcessor
 
 from reasonrft.assets.initial_model import IMAGE, TEMPLATE, make_tokenizer, text_config
+from reasonrft.policy import Policy
+from reasonrft.policy.hub_paths import without_weights
+from reasonrft.policy.loading import load_outline
 from reasonrft.policy.processors import image_only
 
-PATCH, MERGE = 8, 2
+PATCH = 8
 VIDEO = "<|video_pad|>"
 _IDS = {
     "image_token_id": IMAGE,
@@ -21,14 +26,7 @@ def make_processor(least: int, most: int) -> Any:
     """Images are resized to multiples of 16 pixels, and to so many pixels in all."""
     tokenizer = make_tokenizer()
     tokenizer.add_tokens([VIDEO], special_tokens=True)
-    image_processor = Qwen2VLImageProcessorPil(
-        patch_size=PATCH,
-        temporal_patch_size=2,
-        merge_size=MERGE,
-        size={"shortest_edge": least, "longest_edge": most},
-        image_mean=[0.5, 0.5, 0.5],
-        image_std=[0.5, 0.5, 0.5],
-    )
+    image_processor = make_image_processor(PATCH, least, most)
     family: Any = image_only(Qwen3VLProcessor)
     return family(image_processor=image_processor, tokenizer=tokenizer, chat_template=TEMPLATE)
 
@@ -60,3 +58,19 @@ def make_config(
         "deepstack_visual_indexes": [depth // 2],
     }
     return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
+
+
+def make_model(folder: str, dtype: str, device: str) -> Any:
+    """Random weights for a folder's config.json, made on the device: no file of them is read."""
+    torch.manual_seed(0)
+    with torch.device(device), without_weights():
+        return load_outline(folder, dtype, "sdpa", None, False)
+
+
+def make_policy(folder: str, dtype: Any, device: str, **options: Any) -> Policy:
+    """A policy of these random weights; the folder is not needed any more."""
+    with without_weights():
+        policy = Policy(folder, dtype=dtype, **options)
+        policy.prepare(make_model(folder, dtype, device))
+        assert policy.processor  # read now
+    return policy

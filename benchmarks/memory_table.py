@@ -2,8 +2,7 @@
 
     python benchmarks/memory_table.py [--sizes 2b,7b] [--json]
 
-Nothing is downloaded: the shapes are written here as the models' own config.json have them. Each
-row is what `plan` says of
+Nothing is downloaded: qwen2_vl.py has the shapes. Each row is what `plan` says of
 
     --config grpo.yaml --config paper/grpo.yaml --config paper/counting.yaml --policy FOLDER
     --data.batch_size 2 --data.eval_batch_size 8 --memory 80GiB
@@ -13,43 +12,17 @@ and of lora.yaml or paper/qlora.yaml over that; on several GPUs weights are spre
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
-from transformers import Qwen2VLConfig
+from qwen2_vl import config_of
 
 from reasonrft.cli.plan_command import planned
 from reasonrft.planning.ranks_share import Ranks
 
-TEXT: dict[str, dict[str, Any]] = {
-    "2b": {
-        "hidden_size": 1536,
-        "intermediate_size": 8960,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 12,
-        "num_key_value_heads": 2,
-        "vocab_size": 151_936,
-    },
-    "7b": {
-        "hidden_size": 3584,
-        "intermediate_size": 18_944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "vocab_size": 152_064,
-    },
-    # To see that it runs.
-    "tiny": {
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "vocab_size": 152_064,
-    },
-}
 METHODS = {
     "full": [],
     "LoRA": ["--config=lora.yaml", "--model.policy.train_parts=[language]"],
@@ -82,11 +55,23 @@ def main() -> None:
     parser = ArgumentParser(description="Print the planned memory of the paper's GRPO.")
     parser.add_argument("--sizes", type=str, default="2b,7b", help="sizes, by commas")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    parser.add_argument("--step-only", action="store_true", help="only the step on an H200")
     chosen = parser.parse_args()
+    sizes, told = chosen.sizes.split(","), {}
+    if not chosen.step_only:
+        told |= print_table(sizes)
+    for size in sizes:
+        told[f"{size}, as on an H200"] = [peak := plan_of(size, ON_H200).peak]
+        print(f"{size}, the step that was measured on an H200 at 2b: {peak / 2**30:.1f} GiB")
+    if chosen.json:
+        print(json.dumps(told))
+
+
+def print_table(sizes: Sequence[str]) -> dict[str, list[int]]:
     print("| GiB on each GPU (phase of the peak) | 1 GPU | 8 GPUs | 2 x 8 GPUs |")
     print("|---|---:|---:|---:|")
     told: dict[str, list[int]] = {}
-    for size in chosen.sizes.split(","):
+    for size in sizes:
         for method, options in METHODS.items():
             plan = plan_of(size, OPTIONS + options)
             plans = [replace(plan, ranks=ranks) for ranks in RANKS]
@@ -94,46 +79,13 @@ def main() -> None:
             print(f"| {size}, {method} | {' | '.join(cells)} |", flush=True)
             told[f"{size}, {method}"] = [one.peak for one in plans]
     print()
-    for size in chosen.sizes.split(","):
-        told[f"{size}, as on an H200"] = [peak := plan_of(size, ON_H200).peak]
-        print(f"{size}, the step that was measured on an H200 at 2b: {peak / 2**30:.1f} GiB")
-    if chosen.json:
-        print(json.dumps(told))
+    return told
 
 
 def plan_of(size: str, options: list[str]) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         config_of(size).save_pretrained(Path(folder))
         return planned([*options, f"--policy={folder}"], MEMORY, worst_case=True)[1]
-
-
-def config_of(size: str) -> Qwen2VLConfig:
-    """The architecture, with the published numbers."""
-    text = TEXT[size]
-    half = text["hidden_size"] // text["num_attention_heads"] // 2
-    rope = {
-        "rope_type": "default",
-        "rope_theta": 1e6,
-        "mrope_section": [half // 4, *[(half - half // 4) // 2] * 2],
-    }
-    large = size != "tiny"
-    vision = {
-        "depth": 32 if large else 2,
-        "embed_dim": 1280 if large else 32,
-        "num_heads": 16 if large else 2,
-        "mlp_ratio": 4,
-        "hidden_size": text["hidden_size"],
-        "patch_size": 14,
-    }
-    return Qwen2VLConfig(
-        text_config=text | {"rope_parameters": rope},
-        vision_config=vision,
-        image_token_id=151_655,
-        video_token_id=151_656,
-        vision_start_token_id=151_652,
-        vision_end_token_id=151_653,
-        tie_word_embeddings=size != "7b",
-    )
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ def hollow(policy: Policy, fake: FakeTensorMode) -> None:
     with fake:
         _from_meta(model)
     policy.image_features = HollowFeatures(0)
-    # Nothing is sampled: that there are placeholders is enough.
+    # Nothing is sampled: that there are placeholders and ends is enough.
     policy._placeholders = [0]
+    policy.stop_ids = frozenset({0})
 
 
 class HollowFeatures(ImageFeatureCache):

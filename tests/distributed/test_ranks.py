@@ -10,10 +10,19 @@ from safetensors.torch import load_file
 
 from reasonrft.policy import Policy
 from tests.distributed.leaving import leave
-from tests.distributed.processes import run_module, run_once
+from tests.distributed.processes import run_once
 from tests.distributed.ten_steps import CASES, STRATEGIES, load, ten_steps
-from tests.distributed.two_ranks import REINFORCED, STOPPED, TUNED, reinforce, share, tune
+from tests.distributed.two_ranks import (
+    REINFORCED,
+    STOPPED,
+    TUNED,
+    reinforce,
+    run_on_two,
+    share,
+    tune,
+)
 from tests.modules.fitting import difference
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -29,7 +38,7 @@ def ranks(family_folder, tmp_path_factory) -> Any:
     folder = family_folder("qwen3-vl")
 
     def train(home: Path) -> None:
-        run_module("tests.distributed.two_ranks", folder, home, seconds=900)
+        Forked(home, run_on_two, folder, home).result(seconds=900)
 
     home = run_once(tmp_path_factory.getbasetemp(), "ranks", train)
     return lambda name: [torch.load(home / f"{name}-{rank}.pt") for rank in (0, 1)]

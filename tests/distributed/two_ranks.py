@@ -1,11 +1,7 @@
-"""Trainings that must come to the same on one process and on two.
-
-As a program it runs all of them on two: `python -m tests.distributed.two_ranks POLICY HOME`.
-"""
+"""Trainings that must come to the same on one process and on two."""
 
 import faulthandler
 import random
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -210,6 +206,6 @@ def _run_all(ranks: int, home: Path, folder: Path) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
-if __name__ == "__main__":
-    # Forked before any tensor is computed, for importing takes longer than the rest.
-    fork_ranks(_run_all, 2, Path(sys.argv[2]), Path(sys.argv[1]))
+def run_on_two(folder: Path, home: Path) -> None:
+    """All of them, on two processes that write what they come to."""
+    fork_ranks(_run_all, 2, home, folder)
