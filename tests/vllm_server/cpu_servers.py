@@ -10,9 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
-"""The interpreter that vLLM is installed for."""
+"""The interpreter that vLLM is installed for; make test-vllm names it."""
+
+NEEDS_VLLM = pytest.mark.skipif(not PYTHON, reason="needs vLLM: make test-vllm")
 
 SECONDS = 300.0
 """Until a server answers; alone on two cores it takes 20."""
