@@ -18,6 +18,7 @@ from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.base_digest import base_digest
 from reasonrft.policy.collate import Inputs, Side, collate
 from reasonrft.policy.encoder import Encoder, Prompt
+from reasonrft.policy.fused_attention import is_fused
 from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.image_features import (
     PIXELS,
@@ -27,6 +28,7 @@ from reasonrft.policy.image_features import (
     takes_features,
     without_pixels,
 )
+from reasonrft.policy.last_layer import prune_last_layer
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import Part, freeze, parts_of, trained_on_images
 from reasonrft.policy.processors import load_processor
@@ -134,6 +136,8 @@ class Policy(nn.Module):
         if self.activation_checkpointing:
             self.model.activation_checkpointing_enable()
             self.model.enable_input_require_grads()
+        if self._attention_registered:
+            prune_last_layer(self.model)
         join_weights(self.model, trained_on_images(self.model))
         self.train()
 
@@ -178,6 +182,17 @@ class Policy(nn.Module):
     def splits_attention(self) -> bool:
         """Whether attention itself can tell prompts from completions, without a mask."""
         return self.supports_shared_prefix and self._attention_registered
+
+    @property
+    def scores_in_parts(self) -> bool:
+        """Whether scoring needs no mask over rows: fused kernels return what merges them."""
+        decoder = self.model.get_decoder()
+        drops = self.training and any(
+            getattr(part, "attention_dropout", 0.0) for part in decoder.modules()
+        )
+        config = decoder.config
+        width = getattr(config, "head_dim", 0) or config.hidden_size // config.num_attention_heads
+        return self.splits_attention and not drops and is_fused(self.device, width)
 
     def positions(self, prompt: Prompt) -> Tensor:  # (C, L)
         """The position of each token of a prompt, as the model itself counts."""

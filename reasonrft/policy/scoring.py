@@ -15,9 +15,8 @@ A group is one span of a row, and groups may share a row:
     a0..a1    xxxxxxxx \\\\                         the whole prompt, and their own past
     b0..b2    xxxxxxxx       \\\\\\                 but not each other
 
-`Layout.mask` is this diagram as a mask. `SharedPrefixAttention` computes the same without a mask
-over the row, which would hide most of what it lets be computed: one attention over prompts, one
-over completions, each with its prompt's keys before its own.
+`Layout.mask` is this diagram as a mask. `SharedPrefixAttention` (prefix_attention.py) computes the
+same without a mask over the row, which would hide most of what it lets be computed.
 
 `score` with `shared=False` is the plain way, one row for each completion with its prompt. Tests
 hold the two together.
@@ -31,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack
 from reasonrft.policy.encoder import Prompt
+from reasonrft.policy.prefix_attention import plan_attention
 
 if TYPE_CHECKING:
     from reasonrft.policy.policy import Policy
@@ -105,7 +104,7 @@ def _dense(policy: "Policy", groups: Sequence[Group]) -> Tensor:  # (N, H)
 
 def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
     """One row for each group, or for several, in which each prompt stands once."""
-    split = policy.splits_attention and len({len(group.completions) for group in groups}) == 1
+    split = policy.scores_in_parts
     lengths = [group.length for group in groups]
     # With split attention no group needs a row of its own, nor padding.
     rows = pack(lengths, row_tokens or (sum(lengths) if split else 0))
@@ -121,11 +120,15 @@ def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tenso
 
 
 def _split_inputs(policy: "Policy", groups: Sequence[Group], layout: "Layout") -> dict[str, Any]:
-    attention = plan_attention(groups, layout.starts, layout.completions.shape)
-    dtype = policy.model.dtype
+    attention = plan_attention(
+        [group.prompt.length for group in groups],
+        [list(map(len, group.completions)) for group in groups],
+        layout.starts,
+        layout.completions.shape,
+    )
     # A family makes no mask where it is given one. NaN shows if anything used this one.
-    unused = torch.full((1, 1, 1, 1), torch.nan, dtype=dtype, device=policy.device)
-    return {"sharing": attention.to(policy.device, dtype), "attention_mask": unused}
+    unused = torch.full((1, 1, 1, 1), torch.nan, dtype=policy.model.dtype, device=policy.device)
+    return {"sharing": attention.to(policy.device), "attention_mask": unused}
 
 
 def _mask_inputs(policy: "Policy", layout: "Layout") -> dict[str, Any]:
@@ -249,106 +252,6 @@ def dense_predictors(groups: Sequence[Group], width: int) -> Tensor:  # (N,)
             places.append(torch.arange(start, start + len(ids)))
             row += 1
     return torch.cat(places)
-
-
-# Attention without a mask over the row.
-
-
-@dataclass(frozen=True)
-class SharedPrefixAttention:
-    """Where prompts and completions stand in the flattened rows, and how they attend."""
-
-    shape: tuple[int, int]  # B, S
-    prompts: Tensor  # (P, L) places of prompt tokens
-    completions: Tensor  # (P x G, T) places of completion tokens
-    mask: Tensor  # (P x G, 1, T, L + T) what completions see of their prompt and of themselves
-    back: Tensor  # (B x S,) where each token of the rows stands in [prompts, completions]
-
-    def attend(
-        self,
-        module: Any,
-        query: Tensor,  # (B, K x N, S, D)
-        key: Tensor,  # (B, K, S, D)
-        value: Tensor,
-        scaling: float,
-        dropout: float,
-    ) -> Tensor:  # (B, S, K x N, D)
-        """Prompts attend to themselves; completions to their prompt and to themselves."""
-        options: dict[str, Any] = {"scaling": scaling, "dropout": dropout}
-        queries, keys, values = (_pick(states, self.prompts) for states in (query, key, value))
-        # Padding on the right comes after all that could see it.
-        of_prompts, _ = sdpa_attention_forward(
-            module, queries, keys, values, None, is_causal=True, **options
-        )
-        queries, own_keys, own_values = (
-            _pick(states, self.completions) for states in (query, key, value)
-        )
-        keys, values = _prepend(keys, own_keys), _prepend(values, own_values)
-        of_completions, _ = sdpa_attention_forward(
-            module, queries, keys, values, self.mask, **options
-        )
-        output = torch.cat([of_prompts.flatten(0, 1), of_completions.flatten(0, 1)])
-        return output.index_select(0, self.back).unflatten(0, self.shape)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> "SharedPrefixAttention":
-        """The same on a device, with a mask that is added to attention logits of this type."""
-        mask = additive_mask(self.mask, dtype)
-        tensors = (self.prompts, self.completions, mask, self.back)
-        return SharedPrefixAttention(self.shape, *(tensor.to(device) for tensor in tensors))
-
-
-def plan_attention(
-    groups: Sequence[Group], starts: Sequence[int], shape: Sequence[int]
-) -> SharedPrefixAttention:
-    """The attention of groups of equal size that start at these places of rows of this shape."""
-    prompts, in_prompt = _places(starts, [group.prompt.length for group in groups])
-    completions, in_completion = _places(
-        [start + at for start, group in zip(starts, groups, strict=True) for at in group.begins],
-        [len(ids) for group in groups for ids in group.completions],
-    )
-    rows, size = (shape[0], shape[1]), len(groups[0].completions)
-    return SharedPrefixAttention(
-        rows,
-        prompts,
-        completions,
-        _completion_mask(in_prompt.repeat_interleave(size, dim=0), completions.shape[1]),
-        _way_back(rows, [(prompts, in_prompt), (completions, in_completion)]),
-    )
-
-
-def _places(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Where the tokens of spans stand, the last one repeated, and which of them are real."""
-    start, length = torch.tensor(starts)[:, None], torch.tensor(lengths)[:, None]
-    steps = torch.arange(max(lengths))
-    return start + steps.minimum(length - 1), steps < length
-
-
-def _completion_mask(in_prompt: Tensor, width: int) -> Tensor:
-    """All of the prompt (P x G, L), and the earlier tokens of a completion this long."""
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    to_prompt = in_prompt[:, None, None].expand(-1, 1, width, -1)
-    return torch.cat([to_prompt, causal.expand(len(in_prompt), 1, -1, -1)], -1)
-
-
-def _way_back(shape: tuple[int, int], spans: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """From [prompts, completions] back to rows; padding takes whatever comes first."""
-    places, real = (torch.cat([span[at].flatten() for span in spans]) for at in range(2))
-    back = torch.zeros(shape[0] * shape[1], dtype=torch.long)
-    back[places[real]] = torch.arange(len(places))[real]
-    return back
-
-
-def _pick(states: Tensor, places: Tensor) -> Tensor:
-    """The states (B, K, S, D) at these places (X, Y), as (X, K, Y, D)."""
-    flat = states.transpose(1, 2).flatten(0, 1)  # (B x S, K, D)
-    return flat.index_select(0, places.flatten()).unflatten(0, places.shape).transpose(1, 2)
-
-
-def _prepend(shared: Tensor, own: Tensor) -> Tensor:
-    """The states of prompts (P, K, L, D) before those of each completion (P x G, K, T, D)."""
-    # Expanded, not indexed: the gradients of completions are then added up in one order.
-    size = len(own) // len(shared)
-    return torch.cat([shared[:, None].expand(-1, size, -1, -1, -1).flatten(0, 1), own], 2)
 
 
 # From hidden states to log-probs.
