@@ -19,7 +19,7 @@ Groups = list[dict[str, Any]]
 
 def make_optimizer(make: OptimizerCallable, groups: Groups) -> Optimizer:
     """An optimizer of these parameters, whole or spread over ranks."""
-    optimizer = make(groups)
+    optimizer = fuse(make(groups))
     spread = any(isinstance(value, DTensor) for group in groups for value in group["params"])
     if not spread or type(optimizer).__module__.partition(".")[0] != "bitsandbytes":
         return optimizer
@@ -29,6 +29,18 @@ def make_optimizer(make: OptimizerCallable, groups: Groups) -> Optimizer:
             "processes here: use AdamW8bit, or trainer.strategy ddp"
         )
     return LocalOptimizer(make, groups)
+
+
+def fuse(optimizer: Optimizer, device_type: str = "cuda") -> Optimizer:
+    """Let torch's own optimizers update all weights in one kernel, if not told otherwise.
+
+    On a CPU that takes as long, and rounds differently.
+    """
+    for group in optimizer.param_groups:
+        unset = all(group.get(name, True) is None for name in ("fused", "foreach"))
+        if unset and all(value.device.type == device_type for value in group["params"]):
+            group["fused"] = True
+    return optimizer
 
 
 class LocalOptimizer(Optimizer):

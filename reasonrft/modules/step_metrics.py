@@ -39,7 +39,7 @@ class StepMetrics:
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
         """Take the figures of one pass over a micro-batch; nothing is read from the device yet."""
-        if not micro_batch.weights.any():  # only there for other ranks
+        if micro_batch.idle:
             return
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
@@ -51,7 +51,7 @@ class StepMetrics:
             scores.entropy.sum(),
             difference.sum(),
             difference.max() if len(difference) else difference.new_zeros(()),
-            difference.new_tensor(len(difference)),
+            difference.new_full((), len(difference)),
         )
         self._passes.append(torch.stack([figure.float() for figure in figures]))
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from reasonrft.distributed.local_optimizer import fuse
 from reasonrft.losses import LossInputs
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
 from reasonrft.modules.base import weight_decay_groups
@@ -136,6 +137,8 @@ class HollowStep:
     def _optimizer(self) -> Any:
         """The optimizer after a first step, which makes its state."""
         optimizer: Any = self.module.optimizer(weight_decay_groups(self.module))
+        if self.on_gpu:  # where the weights are not, here
+            fuse(optimizer, self.policy.device.type)
         for group in optimizer.param_groups:
             # On a GPU it takes all weights at once.
             if self.on_gpu and group.get("foreach", False) is None and not group.get("fused"):

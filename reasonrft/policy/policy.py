@@ -16,7 +16,7 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.adapter_folder import find_start
 from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.base_digest import base_digest
-from reasonrft.policy.collate import Inputs, Side, collate
+from reasonrft.policy.collate import Inputs, Side, collate, to_device
 from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.fused_attention import is_fused
 from reasonrft.policy.hub_paths import resolve
@@ -36,6 +36,9 @@ from reasonrft.policy.scoring import scaled_logits, token_log_probs
 from reasonrft.policy.sharding import join_weights
 from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
 from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
+
+KEPT_LOGITS = 2**24
+"""So many logits are kept for the backward pass; more are computed again."""
 
 
 @final
@@ -96,6 +99,7 @@ class Policy(nn.Module):
         self.image_features = ImageFeatureCache(image_memory)
         self._encoded_in_rows = 0
         self._attention_registered = False
+        self._placeholder_mask: Tensor | None = None
         self.model: Any = None
 
     @cached_property
@@ -243,9 +247,7 @@ class Policy(nn.Module):
         tokenizer = self.encoder.tokenizer
         pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         rows = [without_pixels(row) for row in rows] if features is not None else rows
-        batch: dict[str, Any] = {
-            name: value.to(self.device) for name, value in collate(rows, pad, side).items()
-        }
+        batch: dict[str, Any] = to_device(collate(rows, pad, side), self.device)
         if PIXELS in batch:
             batch[PIXELS] = batch[PIXELS].to(self.model.dtype)
         if features is not None and any(features):
@@ -264,17 +266,23 @@ class Policy(nn.Module):
 
     def placeholder_mask(self) -> Tensor:  # (V,)
         """Tokens that stand for images, which no completion may hold."""
-        vocabulary = self.head.weight.shape[0]
-        mask = torch.zeros(vocabulary, dtype=torch.bool, device=self.device)
-        mask[self._placeholders] = True
-        return mask
+        if self._placeholder_mask is None or self._placeholder_mask.device != self.device:
+            # What is made in inference mode could not be kept for a backward pass.
+            with torch.inference_mode(False):
+                mask = torch.zeros(self.head.weight.shape[0], dtype=torch.bool)
+                mask[self._placeholders] = True
+                self._placeholder_mask = mask.to(self.device)
+        return self._placeholder_mask
 
     def token_log_probs(
         self, hidden: Tensor, targets: Tensor, temperature: float, as_sampled: bool = True
     ) -> tuple[Tensor, Tensor]:  # (N,), (N,)
         """Log-prob of each target after its hidden state (N, H), and the entropy there."""
         excluded = self.placeholder_mask() if as_sampled else None
-        return token_log_probs(hidden, targets, self.head, temperature, excluded, self.logit_chunk)
+        many = len(hidden) * self.head.weight.shape[0] > KEPT_LOGITS
+        return token_log_probs(
+            hidden, targets, self.head, temperature, excluded, self.logit_chunk, recompute=many
+        )
 
     def next_log_probs(self, hidden: Tensor, temperature: float) -> Tensor:  # (B, V)
         """Log-probs of the token after each of these hidden states (B, H)."""

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack
+from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack, to_device
 from reasonrft.policy.encoder import Prompt
 from reasonrft.policy.prefix_attention import plan_attention
 
@@ -86,8 +86,9 @@ def score(
         as_sampled: Leave out the tokens that sampling leaves out: image placeholders.
     """
     shared = shared and policy.supports_shared_prefix
+    targets = torch.cat([ids for group in groups for ids in group.completions])
+    targets = to_device({"targets": targets}, policy.device)["targets"]
     hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)  # (N, H)
-    targets = torch.cat([ids for group in groups for ids in group.completions]).to(hidden.device)
     return Scores(*policy.token_log_probs(hidden, targets, temperature, as_sampled))
 
 
@@ -113,10 +114,12 @@ def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tenso
     row_tensors = [row_inputs([groups[item] for item in row]) for row in rows]
     inputs = policy.collate(row_tensors, "right", features)
     inputs |= _split_inputs(policy, groups, layout) if split else _mask_inputs(policy, layout)
-    positions = layout.positions.to(policy.device)  # (C, B, S)
+    places = {"positions": layout.positions, "predictors": layout.predictors}
+    places = to_device(places, policy.device)
+    positions = places["positions"]  # (C, B, S)
     inputs["position_ids"] = positions if len(positions) > 1 else positions[0]
     hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
-    return hidden.flatten(0, 1)[layout.predictors.to(policy.device)]
+    return hidden.flatten(0, 1).index_select(0, places["predictors"])
 
 
 def _split_inputs(policy: "Policy", groups: Sequence[Group], layout: "Layout") -> dict[str, Any]:
@@ -264,31 +267,61 @@ def token_log_probs(
     temperature: float = 1.0,
     excluded: Tensor | None = None,  # (V,) bool
     chunk: int = 1024,
+    recompute: bool = True,
 ) -> tuple[Tensor, Tensor]:  # (N,), (N,)
     """Log-prob of each target and the entropy at its place, in float32.
 
-    Logits exist for one chunk of positions at a time, in the backward pass too.
+    Logits exist for one chunk of positions at a time, in the backward pass too, which computes them
+    again; not so without `recompute`, which is quicker where all of them are few.
     """
-    chunks = [
-        _score_chunk(states, wanted, head, temperature, excluded)
-        if not torch.is_grad_enabled()
-        else checkpoint(
-            _score_chunk, states, wanted, head, temperature, excluded, use_reentrant=False
+    recompute = recompute and torch.is_grad_enabled()
+    chunks = []
+    for states, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True):
+        args = (states, wanted, head, temperature, excluded)
+        chunks.append(
+            checkpoint(_score_chunk, *args, use_reentrant=False)
+            if recompute
+            else _score_chunk(*args)
         )
-        for states, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True)
-    ]
     return torch.cat([logp for logp, _ in chunks]), torch.cat([entropy for _, entropy in chunks])
 
 
 def _score_chunk(
     hidden: Tensor, targets: Tensor, head: Head, temperature: float, excluded: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    log_probs = scaled_logits(head(hidden), temperature, excluded).log_softmax(-1)  # (N, V)
-    chosen = log_probs.gather(-1, targets[:, None]).squeeze(-1)
-    with torch.no_grad():
-        # An excluded token has probability 0 and log-prob -inf, whose product is not a number.
-        entropy = -(log_probs.exp() * log_probs.clamp_min(torch.finfo(torch.float32).min)).sum(-1)
+    chosen, entropy = _TargetLogProbs.apply(head(hidden), targets, temperature, excluded)
     return chosen, entropy
+
+
+class _TargetLogProbs(torch.autograd.Function):
+    """log softmax(z)_target and the entropy; keeps logits as they came, and no softmax."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, temperature: float, excluded: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        scaled = scaled_logits(logits, temperature, excluded)  # (N, V)
+        lse = scaled.logsumexp(-1)
+        chosen = scaled.gather(-1, targets[:, None]).squeeze(-1) - lse
+        probabilities = scaled.sub_(lse[:, None]).exp_()
+        # With logits that exclude nothing: minus infinity by probability 0 is not a number.
+        mean = torch.linalg.vecdot(probabilities, logits.float()) / temperature
+        ctx.save_for_backward(logits, targets, lse, excluded)
+        ctx.temperature = temperature
+        entropy = lse - mean
+        ctx.mark_non_differentiable(entropy)
+        return chosen, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Of z: gradient x (one at the target - softmax(z)), by temperature."""
+        logits, targets, lse, excluded = ctx.saved_tensors
+        scale = gradients[0] / ctx.temperature
+        total = scaled_logits(logits, ctx.temperature, excluded).sub_(lse[:, None]).exp_()
+        total.mul_(-scale[:, None])
+        scale = scale if excluded is None else scale.masked_fill(excluded[targets], 0.0)
+        total.scatter_add_(-1, targets[:, None], scale[:, None])
+        return total.to(logits.dtype), None, None, None
 
 
 def scaled_logits(logits: Tensor, temperature: float, excluded: Tensor | None) -> Tensor:
