@@ -92,7 +92,7 @@ def are_scaled(url: str, path: str, found: Sequence[Gap], tolerance: float) -> b
     why = (
         f"differ by {text:.2g} on average without any image: it serves other weights than the "
         f"policy's, or does not apply its adapter; start it anew with --model {path}"
-        if text > tolerance
+        if not text <= tolerance
         else f"agree to {text:.2g} without an image and differ by {image:.2g} with one: it sees "
         "other pixels, or its vision tower has other weights; its processor's settings must be "
         f"those of {path}"
