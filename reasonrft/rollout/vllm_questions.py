@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.encoder import Prompt
+from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine import Completion
 from reasonrft.rollout.sampling import Sampling
@@ -25,33 +25,42 @@ from reasonrft.rollout.vllm_protocol import (
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a policy, known before it is updated in another thread."""
+
+    size: int
+    excluded: tuple[int, ...]
+    """Never sampled."""
+    stop_ids: frozenset[int]
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Vocabulary":
+        excluded = policy.placeholder_mask().nonzero().flatten().tolist()
+        return cls(policy.head.weight.shape[0], tuple(excluded), policy.stop_ids)
+
+
+@dataclass(frozen=True)
 class Question:
     """A prompt, and how its completions are sampled."""
 
     prompt: ServedPrompt
     params: dict[str, Any]
-    vocabulary: int
-    """How many tokens the policy knows."""
-    stop_ids: frozenset[int]
+    vocabulary: Vocabulary
 
 
 def make_question(
-    policy: Policy,
+    encoder: Encoder,
+    vocabulary: Vocabulary,
     prompt: Prompt,
     sampling: Sampling,
     count: int,
     seed: int | str,
     step: int = 0,
 ) -> Question:
-    fields = sampling_params(
-        sampling,
-        count,
-        prompt_seed(seed, step, prompt.problem.id),
-        policy.stop_ids,
-        policy.placeholder_mask().nonzero().flatten().tolist(),
-    )
-    vocabulary = policy.head.weight.shape[0]
-    return Question(serve_prompt(policy.encoder, prompt), fields, vocabulary, policy.stop_ids)
+    own_seed = prompt_seed(seed, step, prompt.problem.id)
+    stop_ids, excluded = vocabulary.stop_ids, vocabulary.excluded
+    params = sampling_params(sampling, count, own_seed, stop_ids, excluded)
+    return Question(serve_prompt(encoder, prompt), params, vocabulary)
 
 
 async def ask(
@@ -69,7 +78,8 @@ async def ask(
             replica.lost_weights()
             return None
         check_prompt(reply, prompt)
-        return read_completions(reply, count, question.vocabulary, question.stop_ids)
+        known = question.vocabulary
+        return read_completions(reply, count, known.size, known.stop_ids)
     except WrongReply as fault:
         raise BadInput(f"{replica.url} cannot be sampled from: {fault}") from None
     except Refused as fault:
