@@ -46,6 +46,9 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
+GUARD = 'exec 3<&0; { cat <&3; kill -KILL 0; } & exec "$@" 3<&-'
+"""Ends a server and all that it has started with the tests, also where they are killed."""
+
 
 class Server:
     """One server, on a port that it keeps."""
@@ -59,7 +62,8 @@ class Server:
         for name, value in OPTIONS.items():
             given += [name, value]
         # Not by the command vllm, which looks for a package of that name.
-        self._command = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", *given]
+        module = ["-m", "vllm.entrypoints.openai.api_server"]
+        self._command = ["bash", "-c", GUARD, "bash", PYTHON, *module, *given]
 
     @property
     def url(self) -> str:
@@ -71,6 +75,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command,
                 env=os.environ | ENVIRONMENT,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -94,7 +99,7 @@ class Server:
     def kill(self) -> None:
         """End it and its engine, without a chance to say goodbye."""
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.communicate()
 
 
 @contextmanager
