@@ -24,13 +24,13 @@ def make_optimizer(
 ) -> Optimizer:
     """An optimizer of these parameters, whole or spread over ranks."""
     if master_weights:
-        return MasterWeights(make, groups)
+        return MasterWeights(lambda copies: fuse(make(copies)), groups)
     if any(value.dtype == torch.bfloat16 for group in groups for value in group["params"]):
         rank_zero_warn(
             "weights in bfloat16 are trained, and lose every update of less than 1/256 of a "
             "weight: set model.master_weights, or model.policy.dtype to float32"
         )
-    optimizer = make(groups)
+    optimizer = fuse(make(groups))
     spread = any(isinstance(value, DTensor) for group in groups for value in group["params"])
     if not spread or type(optimizer).__module__.partition(".")[0] != "bitsandbytes":
         return optimizer
@@ -40,6 +40,18 @@ def make_optimizer(
             "processes here: use AdamW8bit, or trainer.strategy ddp"
         )
     return LocalOptimizer(make, groups)
+
+
+def fuse(optimizer: Optimizer, device_type: str = "cuda") -> Optimizer:
+    """Let torch's own optimizers update all weights in one kernel, if not told otherwise.
+
+    On a CPU that takes as long, and rounds differently.
+    """
+    for group in optimizer.param_groups:
+        unset = all(group.get(name, True) is None for name in ("fused", "foreach"))
+        if unset and all(value.device.type == device_type for value in group["params"]):
+            group["fused"] = True
+    return optimizer
 
 
 class LocalOptimizer(Optimizer):

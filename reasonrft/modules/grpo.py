@@ -184,20 +184,21 @@ class GRPOModule(ReasoningModule):
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""
-        with raise_on_all_ranks():
-            values = torch.stack(losses).tolist() if losses else []
-            for micro_batch, value in zip(micro_batches, values, strict=True):
-                if not abs(value) < float("inf"):
-                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
         optimizer: Any = self.optimizers()
         scheduler: Any = self.lr_schedulers()
         # A gathered weight would hide the update from the next forward.
         reshard(self.policy)
         trained = self.fill_gradients()
-        norm = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
-        if not norm.isfinite():
-            raise self.stopped_by(f"the norm of the gradient is {norm.item()}", micro_batches)
-        self.step_metrics.gradient_norm = norm.item()
+        clipped = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
+        # The device is waited for here, and nowhere else in an update.
+        *values, norm = torch.stack([*losses, clipped.to(self.device)]).tolist()
+        with raise_on_all_ranks():
+            for micro_batch, value in zip(micro_batches, values, strict=True):
+                if not abs(value) < float("inf"):
+                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
+        if not abs(norm) < float("inf"):
+            raise self.stopped_by(f"the norm of the gradient is {norm}", micro_batches)
+        self.step_metrics.gradient_norm = norm
         optimizer.step()
         optimizer.zero_grad()
         if scheduler is not None:

@@ -48,7 +48,7 @@ class StepMetrics(Stopwatch):
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
         """Take the figures of one pass over a micro-batch; nothing is read from the device yet."""
-        if not micro_batch.weights.any():  # only there for other ranks
+        if micro_batch.idle:
             return
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
@@ -59,7 +59,7 @@ class StepMetrics(Stopwatch):
             "entropy": scores.entropy.sum(),
             "difference": difference.sum(),
             "difference_max": _largest(difference),
-            "tokens": difference.new_tensor(len(difference)),
+            "tokens": difference.new_full((), len(difference)),
         }
         if loss.importance is not None:
             figures |= _sums_of(loss.importance)

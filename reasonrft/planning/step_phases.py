@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from reasonrft.distributed.local_optimizer import make_optimizer
+from reasonrft.distributed.local_optimizer import fuse, make_optimizer
 from reasonrft.distributed.master_weights import MasterWeights
 from reasonrft.losses import LossInputs
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
@@ -149,6 +149,8 @@ class HollowStep:
         """The optimizer after a first step, which makes its state."""
         groups = weight_decay_groups(self.module)
         optimizer: Any = make_optimizer(self.module.optimizer, groups, self.module.master_weights)
+        if self.on_gpu:  # where the weights are not, here
+            fuse(optimizer, self.policy.device.type)
         for group in optimizer.param_groups:
             # On a GPU it takes all weights at once.
             if self.on_gpu and group.get("foreach", False) is None and not group.get("fused"):
