@@ -7,9 +7,10 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine import Completion
+from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights
-from reasonrft.rollout.vllm_client import Client, Refused, Replica, Unreachable
+from reasonrft.rollout.vllm_client import Client, Refused, Unreachable
 from reasonrft.rollout.vllm_protocol import (
     PATH,
     ServedPrompt,
@@ -71,7 +72,7 @@ async def ask(
     _check_length(replica, question)
     body = generate_body(prompt, weights.model(replica), weights.name, question.params)
     try:
-        reply = await client.post(replica, PATH, body)
+        reply = await client.post_watched(replica, PATH, body)
         if reason := broken_off(reply):
             raise Unreachable(0, f"a completion ended by {reason}")
         if not weights.are_of(reply):
