@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from grpo_step import SHAPES, draw, make_start
+from grpo_model import make_policy
+from grpo_shapes import SHAPES, chosen_device, draw, make_start
 from torch import Tensor
 
 from reasonrft.losses import GRPOLoss
@@ -36,14 +37,11 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
 def main() -> None:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device("auto")
     with tempfile.TemporaryDirectory() as folder:
         make_start(SHAPES["tiny"], folder)
         for dtype in TOLERANCE:
-            policy = Policy(folder, dtype=dtype)  # type: ignore[arg-type]
-            policy.load()
-            policy.to(device)
-            check(policy, dtype)
+            check(make_policy(folder, dtype, device), dtype)
 
 
 def check(policy: Policy, dtype: str) -> None:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonrft.errors import BadInput
-from reasonrft.policy.encoder import Prompt
+from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine import Completion
+from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights
-from reasonrft.rollout.vllm_client import Client, Refused, Replica, Unreachable
+from reasonrft.rollout.vllm_client import Client, Refused, Unreachable
 from reasonrft.rollout.vllm_protocol import (
     PATH,
     ServedPrompt,
@@ -25,33 +26,42 @@ from reasonrft.rollout.vllm_protocol import (
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of a policy, known before it is updated in another thread."""
+
+    size: int
+    excluded: tuple[int, ...]
+    """Never sampled."""
+    stop_ids: frozenset[int]
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Vocabulary":
+        excluded = tuple(sorted(policy.placeholders))
+        return cls(policy.head.weight.shape[0], excluded, policy.stop_ids)
+
+
+@dataclass(frozen=True)
 class Question:
     """A prompt, and how its completions are sampled."""
 
     prompt: ServedPrompt
     params: dict[str, Any]
-    vocabulary: int
-    """How many tokens the policy knows."""
-    stop_ids: frozenset[int]
+    vocabulary: Vocabulary
 
 
 def make_question(
-    policy: Policy,
+    encoder: Encoder,
+    vocabulary: Vocabulary,
     prompt: Prompt,
     sampling: Sampling,
     count: int,
     seed: int | str,
     step: int = 0,
 ) -> Question:
-    fields = sampling_params(
-        sampling,
-        count,
-        prompt_seed(seed, step, prompt.problem.id),
-        policy.stop_ids,
-        sorted(policy.placeholders),  # a mask would have to be read from the device
-    )
-    vocabulary = policy.head.weight.shape[0]
-    return Question(serve_prompt(policy.encoder, prompt), fields, vocabulary, policy.stop_ids)
+    own_seed = prompt_seed(seed, step, prompt.problem.id)
+    stop_ids, excluded = vocabulary.stop_ids, vocabulary.excluded
+    params = sampling_params(sampling, count, own_seed, stop_ids, excluded)
+    return Question(serve_prompt(encoder, prompt), params, vocabulary)
 
 
 async def ask(
@@ -62,14 +72,15 @@ async def ask(
     _check_length(replica, question)
     body = generate_body(prompt, weights.model(replica), weights.name, question.params)
     try:
-        reply = await client.post(replica, PATH, body)
+        reply = await client.post_watched(replica, PATH, body)
         if reason := broken_off(reply):
             raise Unreachable(0, f"a completion ended by {reason}")
         if not weights.are_of(reply):
             replica.lost_weights()
             return None
         check_prompt(reply, prompt)
-        return read_completions(reply, count, question.vocabulary, question.stop_ids)
+        known = question.vocabulary
+        return read_completions(reply, count, known.size, known.stop_ids)
     except WrongReply as fault:
         raise BadInput(f"{replica.url} cannot be sampled from: {fault}") from None
     except Refused as fault:

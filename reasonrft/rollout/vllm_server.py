@@ -25,11 +25,12 @@ from reasonrft.policy.sharding import gathered
 from reasonrft.rollout.admission import admit
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.engine_parity import default_tolerance
+from reasonrft.rollout.replicas import doubtful, make_replicas
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights, fingerprint, make_weights
 from reasonrft.rollout.server_pool import ServerPool
-from reasonrft.rollout.vllm_client import Limits, Replica, Unreachable, make_replicas
-from reasonrft.rollout.vllm_questions import make_question
+from reasonrft.rollout.vllm_client import Limits, Unreachable
+from reasonrft.rollout.vllm_questions import Vocabulary, make_question
 
 LEAST_TEMPERATURE = 0.01
 """What vLLM makes of lower temperatures above 0."""
@@ -76,6 +77,7 @@ class VLLMServerEngine(RolloutEngine):
         self.pool = ServerPool(self.replicas, limits, key_variable, lambda: self.should_stop())
         self.policy: Policy | None = None
         self.version = 0
+        self._vocabulary: Vocabulary | None = None
         self._run = ""
         self._syncs = 0
         self._held: object = None
@@ -90,7 +92,8 @@ class VLLMServerEngine(RolloutEngine):
             return
         before = self.pool.weights
         if changed:
-            self.policy, self.pool.weights = policy, self._write(policy)
+            self.policy, self._vocabulary = policy, Vocabulary.of(policy)
+            self.pool.weights = self._write(policy)
         with raise_on_all_ranks():
             if is_first_rank():
                 self.pool.deliver(before)
@@ -128,18 +131,13 @@ class VLLMServerEngine(RolloutEngine):
         by_rank = all_gather([replica.suspect for replica in self.replicas])
         for replica, *doubts in zip(self.replicas, *by_rank, strict=True):
             replica.suspect = any(doubts)
-        return any(all_gather(bool(self._doubtful())))
-
-    def _doubtful(self) -> list[Replica]:
-        """Servers that answer, and may have been restarted since they were checked."""
-        now = time.monotonic()
-        return [one for one in self.replicas if one.suspect and one.rests_until <= now]
+        return any(all_gather(bool(doubtful(self.replicas, time.monotonic()))))
 
     def _admit(self, policy: Policy) -> None:
         """Check servers that are new or were restarted, until one is in order."""
         tolerance = default_tolerance(policy) if self.tolerance is None else self.tolerance
         while True:
-            for replica in self._doubtful():
+            for replica in doubtful(self.replicas, time.monotonic()):
                 with suppress(Unreachable):
                     admit(self.pool, replica, policy, tolerance)
             if any(replica.admitted for replica in self.replicas):
@@ -161,19 +159,20 @@ class VLLMServerEngine(RolloutEngine):
         step: int = 0,
     ) -> Rollout:
         """Sample a group of completions of each prompt, all prompts at the same time."""
-        if self.policy is None:
+        if self.policy is None or self._vocabulary is None:
             raise BadInput("the engine has no policy yet: call sync first")
         if not batch.prompts:
             return Rollout(batch, [], [], self.version)
-        policy = self.policy
         self._check_sampling(sampling)
+        encoder = self.policy.encoder
         # All greedy completions of a prompt are one.
         count = group_size if sampling.temperature else 1
         questions = [
-            make_question(policy, prompt, sampling, count, seed, step) for prompt in batch.prompts
+            make_question(encoder, self._vocabulary, prompt, sampling, count, seed, step)
+            for prompt in batch.prompts
         ]
         groups = [group * (group_size // count) for group in self.pool.ask(questions)]
-        texts = [[policy.encoder.decode(one.content) for one in group] for group in groups]
+        texts = [[encoder.decode(one.content) for one in group] for group in groups]
         return Rollout(batch, groups, texts, self.version, self._work(batch, groups))
 
     def _check_sampling(self, sampling: Sampling) -> None:

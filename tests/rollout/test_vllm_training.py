@@ -4,8 +4,14 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 
 from reasonrft.cli import main
+from reasonrft.modules import GRPOModule
+from reasonrft.policy import Lora, Policy
+from reasonrft.rollout import Sampling, VLLMServerEngine
+from tests.datamodules.reading import quiet
+from tests.modules.fitting import Capitals, data
 from tests.rollout.vllm_serving import vllm_server
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -51,6 +57,29 @@ def test_a_run_samples_ahead_and_answers_through_a_server(
     assert all(0 < float(row["train/rollout_logprob_diff_max"]) < 1e-3 for row in rows)
     assert [float(row["perf/requests_0"]) for row in rows] == [2, 2, 2]
     assert not list((tmp_path / "outputs" / "served").glob("*/*-1"))
+
+
+def test_a_rollout_runs_ahead_on_a_server(family_folder, tmp_path):
+    folder = family_folder("qwen3-vl")
+    with vllm_server(folder) as server:
+        one = GRPOModule(
+            Policy(str(folder), Lora(rank=2)),
+            {"capitals": Capitals()},
+            group_size=2,
+            sampling=Sampling(max_tokens=4),
+            beta=0.04,  # so that all groups are scored
+            async_steps=1,
+            optimizer=lambda params: torch.optim.SGD(params, 5.0),
+            engine=VLLMServerEngine([server.url], str(tmp_path / "served")),
+        )
+        steps: list[dict[str, float]] = []
+        one.on_train_batch_end = lambda *_: steps.append(dict(one.step_record.metrics))
+        quiet(max_epochs=-1, max_steps=3).fit(one, data(batch_size=2))
+    assert one.engine.should_stop == one.should_stop  # a signal ends the wait for servers
+    assert [step["train/staleness"] for step in steps] == [0, 1, 1]
+    apart = [step["train/rollout_logprob_diff_max"] for step in steps]
+    assert apart[0] < 1e-4 < max(apart[1:])  # sampled by the weights before the update
+    assert all(step["perf/requests_0"] == 2 for step in steps)
 
 
 def metrics(folder: Path) -> list[dict[str, str]]:
