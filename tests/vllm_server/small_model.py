@@ -2,45 +2,71 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
+from transformers import AutoTokenizer, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-from benchmarks.grpo_model import MERGE, PATCH, VIDEO, make_config
+from reasonrft.assets.initial_model import IMAGE, text_config
 from reasonrft.policy.hub_paths import resolve
 
-IMAGES = {
-    "patch_size": PATCH,
+VIDEO = "<|video_pad|>"
+WHOLE = {"processor_class": "Qwen3VLProcessor"}
+IMAGES = WHOLE | {
+    "patch_size": 8,
     "temporal_patch_size": 2,
-    "merge_size": MERGE,
+    "merge_size": 2,
     "image_mean": [0.5, 0.5, 0.5],
     "image_std": [0.5, 0.5, 0.5],
     "size": {"shortest_edge": 32 * 32, "longest_edge": 96 * 96},
 }
+PROCESSOR = {
+    "processor_config": WHOLE,
+    "preprocessor_config": IMAGES | {"image_processor_type": "Qwen2VLImageProcessor"},
+    "video_preprocessor_config": IMAGES | {"video_processor_type": "Qwen3VLVideoProcessor"},
+}
 
 
-def save_model(folder: Path, tied: bool) -> Path:
+def save_model(folder: Path) -> Path:
     """Write weights, tokenizer and processor, its part for videos included."""
     tokenizer = AutoTokenizer.from_pretrained(resolve("tiny"))
     tokenizer.add_tokens([VIDEO], special_tokens=True)
-    # vLLM's attention on a CPU wants heads of at least 32.
-    config = make_config(tokenizer, hidden=128, layers=2, heads=4, depth=2, vision_hidden=64)
-    config.tie_word_embeddings = config.text_config.tie_word_embeddings = tied
     torch.manual_seed(0)
-    model = Qwen3VLForConditionalGeneration(config)
+    model = Qwen3VLForConditionalGeneration(make_config(tokenizer))
     for value in model.parameters():
         if value.ndim > 1:  # large enough that every token and pixel matters
             value.data.normal_(std=value[0].numel() ** -0.5)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    whole = {"processor_class": "Qwen3VLProcessor"}
-    files = {
-        "processor_config": whole,
-        "preprocessor_config": IMAGES | whole | {"image_processor_type": "Qwen2VLImageProcessor"},
-        "video_preprocessor_config": IMAGES
-        | whole
-        | {"video_processor_type": "Qwen3VLVideoProcessor"},
-    }
-    for name, content in files.items():
+    for name, content in PROCESSOR.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
     return folder
+
+
+def make_config(tokenizer: Any) -> Qwen3VLConfig:
+    """Heads of 32, which is the least that vLLM's attention on a CPU takes."""
+    text = text_config(tokenizer, hidden=128, layers=2, heads=4)
+    text["model_type"] = "qwen3_vl_text"
+    # Interleaved as in the released models: transformers takes it for granted, vLLM reads it.
+    text["rope_parameters"] |= {"mrope_section": [6, 5, 5], "mrope_interleaved": True}
+    vision = {
+        "depth": 2,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_heads": 4,
+        "patch_size": 8,
+        "spatial_merge_size": 2,
+        "out_hidden_size": 128,
+        "num_position_embeddings": 24 * 24,
+        "deepstack_visual_indexes": [1],
+    }
+    of = tokenizer.convert_tokens_to_ids
+    return Qwen3VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=of(IMAGE),
+        video_token_id=of(VIDEO),
+        vision_start_token_id=of("<|vision_start|>"),
+        vision_end_token_id=of("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )

@@ -10,9 +10,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
-"""The interpreter that vLLM is installed for."""
+"""The interpreter that vLLM is installed for; make test-vllm names it."""
+
+NEEDS_VLLM = pytest.mark.skipif(not PYTHON, reason="needs vLLM: make test-vllm")
 
 SECONDS = 300.0
 """Until a server answers; alone on two cores it takes 20."""
@@ -43,6 +46,9 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 
+GUARD = 'exec 3<&0; { cat <&3; kill -KILL 0; } & exec "$@" 3<&-'
+"""Ends a server and all that it has started with the tests, also where they are killed."""
+
 
 class Server:
     """One server, on a port that it keeps."""
@@ -56,7 +62,8 @@ class Server:
         for name, value in OPTIONS.items():
             given += [name, value]
         # Not by the command vllm, which looks for a package of that name.
-        self._command = [PYTHON, "-m", "vllm.entrypoints.openai.api_server", *given]
+        module = ["-m", "vllm.entrypoints.openai.api_server"]
+        self._command = ["bash", "-c", GUARD, "bash", PYTHON, *module, *given]
 
     @property
     def url(self) -> str:
@@ -68,6 +75,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command,
                 env=os.environ | ENVIRONMENT,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -91,7 +99,7 @@ class Server:
     def kill(self) -> None:
         """End it and its engine, without a chance to say goodbye."""
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.communicate()
 
 
 @contextmanager

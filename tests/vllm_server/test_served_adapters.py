@@ -1,16 +1,20 @@
 """Two replicas that take adapters."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from reasonrft.errors import BadInput
 from reasonrft.policy import Lora, Policy
-from reasonrft.rollout import LocalEngine
-from tests.vllm_server.training import (
+from reasonrft.rollout import LocalEngine, VLLMServerEngine
+from tests.vllm_server.cpu_servers import ADAPTERS, NEEDS_VLLM, Server, serve
+from tests.vllm_server.served_training import (
     TOLERANCE,
     Steps,
+    adapted,
     answers,
     engine_of,
     greedy_ids,
@@ -18,8 +22,20 @@ from tests.vllm_server.training import (
     local_ids,
     train,
 )
+from tests.vllm_server.small_model import save_model
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), NEEDS_VLLM]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def replicas(model, tmp_path_factory) -> Iterator[list[Server]]:
+    with serve(model, tmp_path_factory.mktemp("replicas"), 2, *ADAPTERS) as servers:
+        yield servers
 
 
 def test_servers_follow_training_while_they_are_killed(replicas, model, tmp_path):
@@ -82,8 +98,26 @@ def test_servers_that_leave_out_a_part_of_the_adapter_are_refused(replicas, mode
 
 
 def test_evaluation_asks_servers(replicas, model, tmp_path):
-    policy = loaded(model, adapter=Lora(rank=4))
+    policy = adapted(model)
     engine = engine_of(replicas, tmp_path)
+    engine.sync(policy, 0)
+    before = requests_of(engine)
     served = answers(policy, engine, tmp_path / "served-answers")
+    assert requests_of(engine) - before == len(served) == 4
     assert served == answers(policy, LocalEngine(), tmp_path / "local-answers")
-    assert len(served) == 4
+    assert served != answers(loaded(model), LocalEngine(), tmp_path / "base-answers")
+
+
+def requests_of(engine: VLLMServerEngine) -> int:
+    return sum(replica.requests for replica in engine.replicas)
+
+
+def test_servers_sample_ahead_while_the_policy_updates(replicas, model, tmp_path):
+    policy, watch = Policy(str(model), Lora(rank=4)), Steps()
+    engine = engine_of(replicas, tmp_path)
+    train(policy, engine, 6, watch, async_steps=1)
+    assert [metrics["train/staleness"] for metrics in watch.metrics] == [0, 1, 1, 1, 1, 1]
+    differences = [metrics["train/rollout_logprob_diff_max"] for metrics in watch.metrics]
+    # What is a step old was sampled by weights before an update of lr 0.01.
+    assert differences[0] < TOLERANCE < min(differences[1:])
+    assert greedy_ids(engine, policy) == local_ids(policy)

@@ -10,14 +10,14 @@ from lightning.pytorch import Callback, Trainer
 
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.modules import GRPOModule
-from reasonrft.policy import Policy
+from reasonrft.policy import Lora, Policy
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.rollout import LocalEngine, Sampling, VLLMServerEngine
 from reasonrft.rollout.engine import RolloutEngine
 from tests.datamodules.reading import MadeUp, made_up, quiet
 from tests.modules.fitting import Capitals, data
 from tests.policy.problems import problem
-from tests.vllm_server.serving import Server
+from tests.vllm_server.cpu_servers import Server
 
 TOLERANCE = 1e-4
 """Between the log-probs of a server and of the scorer, both in float32; 1e-5 is seen."""
@@ -48,7 +48,9 @@ def engine_of(servers: list[Server], folder: Path) -> VLLMServerEngine:
     return VLLMServerEngine([server.url for server in servers], str(folder / "served"))
 
 
-def train(policy: Policy, engine: RolloutEngine, steps: int, watch: Steps) -> GRPOModule:
+def train(
+    policy: Policy, engine: RolloutEngine, steps: int, watch: Steps, async_steps: int = 0
+) -> None:
     module = GRPOModule(
         policy,
         {"capitals": Capitals()},
@@ -56,10 +58,10 @@ def train(policy: Policy, engine: RolloutEngine, steps: int, watch: Steps) -> GR
         sampling=Sampling(max_tokens=12),
         optimizer=lambda params: torch.optim.AdamW(params, lr=0.01),
         engine=engine,
+        async_steps=async_steps,
     )
     trainer = quiet(max_steps=steps, max_epochs=-1, callbacks=[watch])
     trainer.fit(module, data(batch_size=4))
-    return module
 
 
 def prompts(policy: Policy) -> PromptBatch:
@@ -88,6 +90,16 @@ def greedy_ids(engine: RolloutEngine, policy: Policy) -> list[list[int]]:
 
 def local_ids(policy: Policy) -> list[list[int]]:
     return greedy_ids(LocalEngine(), policy)
+
+
+def adapted(folder: Path) -> Policy:
+    """A policy whose adapter changes what it says."""
+    policy = loaded(folder, adapter=Lora(rank=4))
+    torch.manual_seed(1)
+    for value in policy.parameters():
+        if value.requires_grad:
+            value.data.normal_(std=0.1)
+    return policy
 
 
 def loaded(folder: Path, **options: Any) -> Policy:
