@@ -136,9 +136,9 @@ def end(policy: Policy, job: Job) -> None:
     policy.stop_ids = frozenset({END})
     drawn = local.uniforms
 
-    def numbers(seed: Any, step: int, problem: str, number: int, count: int) -> Tensor:
-        values = LEAST + (1 - LEAST) * drawn(seed, step, problem, number, count)
-        length = job.lengths_of(problem)[number]
+    def numbers(seed: int | str, step: int, prompt: str, completion: int, count: int) -> Tensor:
+        values = LEAST + (1 - LEAST) * drawn(seed, step, prompt, completion, count)
+        length = job.lengths_of(prompt)[completion]
         if length < count:
             values[length - 1] = 0.0
         return values

@@ -21,7 +21,7 @@ positions in its head, and not only those of completions.
 With `--lengths equal` no completion ends by itself: rows that finish early, which only we drop,
 play no part. With `--lengths natural` each ends at a length that is drawn for it alone, and both
 sides are made to end it there: in TRL's generation all tokens but the end are forbidden in its
-place, and ours draws the random number that leads to the end. So both write the same tokens' count.
+place, and ours draws the random number that leads to the end. So both write equally many tokens.
 
 P prompts in a step, G completions of each, T most tokens of a completion.
 """
