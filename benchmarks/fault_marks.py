@@ -93,14 +93,15 @@ class Marking(Checkpoint):
             self.aim = "none"
 
 
-def run_command(*started: Any) -> None:
-    """A command in a process of its own, as the tests start it."""
-    _of_tests("cli.starting").run_command(*started)
+def run_apart(args: list[str], *process: Any) -> None:
+    """A command in a process of its own, as in one that the tests start."""
+    starting = _of_tests("starting")
+    starting.call_apart(starting.run_command, (args,), *process)
 
 
-def save_policy(folder: Path) -> Path:
+def save_policy(folder: Path) -> None:
     """The small random model that the tests use."""
-    return _of_tests("policy.families").save_family("qwen3-vl", folder)
+    _of_tests("policy.families").save_family("qwen3-vl", folder)
 
 
 def _of_tests(name: str) -> Any:

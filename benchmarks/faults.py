@@ -29,8 +29,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fault_marks import MARKS, Marks, run_command, save_policy
+import torch
+from fault_marks import MARKS, Marks, run_apart, save_policy
 from jsonargparse import ArgumentParser
+
+import reasonrft.cli.training_cli  # noqa: F401  for the processes that are forked from this one
 
 LIMIT = 120
 """Seconds after which a run is taken to hang."""
@@ -38,7 +41,8 @@ MOST_KILLS = 5
 EPOCHS = 3
 BATCHES = 7
 """Of an epoch."""
-_SERVER = multiprocessing.get_context("forkserver")
+_CONTEXT = multiprocessing.get_context("fork")
+"""Processes are forked from this one, which has imported everything and computes nothing."""
 
 
 @dataclass
@@ -216,10 +220,9 @@ class Bench:
         options |= {"data.source.folder": self.home / "data", "trainer.default_root_dir": folder}
         args = ["fit", "--config", f"{case.stage}.yaml", "--ckpt_path", "last"]
         args += [f"--{name}={value}" for name, value in options.items()]
-        environment = {"FAULTS_MARKS": str(marks.path), "FAULTS_PLAN": plan}
-        process = _SERVER.Process(
-            target=run_command, args=(args, Path.cwd(), folder / "said.txt", environment)
-        )
+        environment = os.environ | {"FAULTS_MARKS": str(marks.path), "FAULTS_PLAN": plan}
+        files = (folder / "printed.txt", folder / "said.txt")
+        process = _CONTEXT.Process(target=run_apart, args=(args, Path.cwd(), files, environment))
         process.start()
         if plan.startswith("time"):
             _wait(lambda: marks.path.exists() or process.exitcode is not None)
@@ -303,11 +306,14 @@ def parser() -> ArgumentParser:
 
 def main() -> None:
     chosen = parser().parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    _SERVER.set_forkserver_preload(["reasonrft.cli.training_cli", "fault_marks"])
+    torch.set_num_threads(1)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as home:
-        bench = Bench(Path(home), save_policy(Path(home) / "policy"), chosen.seed)
+        policy = Path(home) / "policy"
+        saving = _CONTEXT.Process(target=save_policy, args=(policy,))
+        saving.start()
+        saving.join()
+        bench = Bench(Path(home), policy, chosen.seed)
         number = 0 if chosen.run is None else chosen.run
         while sum(bench.tally.kills.values()) < chosen.kills:
             bench.disturb(number, chosen.kills - sum(bench.tally.kills.values()))

@@ -42,6 +42,7 @@ def make_config(
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 10_000.0,
+            "mrope_interleaved": True,  # transformers takes it for granted, vLLM reads it
             "mrope_section": [half - 2 * (half // 3), half // 3, half // 3],
         },
     }

@@ -10,7 +10,8 @@ import torch
 from reasonrft.losses import GRPOLoss, group_advantages
 from reasonrft.modules.micro_batches import split
 from reasonrft.policy import Policy, score
-from reasonrft.policy.scoring import lay_out, plan_attention
+from reasonrft.policy.prefix_attention import plan_attention
+from reasonrft.policy.scoring import lay_out
 from reasonrft.rewards import AccuracyReward, FormatReward
 from reasonrft.rewards.compute_rewards import compute_rewards, weighted_sum
 from reasonrft.rollout import LocalEngine, Sampling
@@ -64,8 +65,14 @@ def main() -> None:
         sum(len(g.completions) * g.prompt.length + sum(map(len, g.completions)) for g in groups),
     )
     show("predictors (N,)", list(layout.predictors.shape))
-    attention = plan_attention(groups, layout.starts, layout.completions.shape)
-    show("mask of completions (P x G, 1, T, L + T)", list(attention.mask.shape))
+    attention = plan_attention(
+        [group.prompt.length for group in groups],
+        [[len(ids) for ids in group.completions] for group in groups],
+        layout.starts,
+        layout.completions.shape,
+    )
+    show("places of completions (P x G, T)", list(attention.completions.shape))
+    show("rows of the last layer that are needed", list(attention.needed.shape))
 
     scores = score(policy, groups)
     show("log-probs (N,)", list(scores.log_probs.shape))

@@ -7,14 +7,12 @@ are not run again. Reason-RFT starts from a stage 1 on few chains of thought, as
 """
 
 import json
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from forked_run import run_forked
 from jsonargparse import CLI
 
 TASKS = ("counting", "structure", "transformation")
@@ -82,11 +80,8 @@ def start(run: Run, task: str, home: Path, more: dict[str, Any]) -> None:
     """Run a command, whose output goes where this one's goes."""
     configs = [f"configs/{name}" for name in (*run.configs, f"data/{task}.yaml")]
     options = {**run.options, "trainer.default_root_dir": home, **more}
-    command = [sys.executable, "-m", "reasonrft", run.command]
-    command += [part for config in configs for part in ("--config", config)]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    print(f"$ {shlex.join(command[1:])}", file=sys.stderr, flush=True)
-    subprocess.run(command, check=True)
+    args = [part for config in configs for part in ("--config", config)]
+    run_forked([run.command, *args, *(f"--{name}={value}" for name, value in options.items())])
 
 
 def read(home: Path, run: Run, task: str) -> dict[str, Any]:

@@ -6,12 +6,11 @@ Runs that left their figures are not run again.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from forked_run import run_forked
 from jsonargparse import CLI
 
 Figures = Mapping[str, Any]
@@ -47,10 +46,8 @@ def repeat(
 
 def start(config: str, seed: int, home: Path, options: Mapping[str, Any]) -> None:
     overrides = {"seed_everything": seed, "trainer.default_root_dir": home, **options}
-    command = [sys.executable, "-m", "reasonrft", "fit", "--config", config]
-    subprocess.run(
-        [*command, *(f"--{name}={value}" for name, value in overrides.items())], check=True
-    )
+    told = (f"--{name}={value}" for name, value in overrides.items())
+    run_forked(["fit", "--config", config, *told])
 
 
 def rows(summary: Figures) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,27 @@ from torch import distributed
 from reasonrft.problems import Problem
 
 MEETING = {"MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK", "LOCAL_RANK", "RANK"}
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+TESTS = Path(__file__).resolve().parent
+REAL = TESTS.parents[1] / "shared" / "real"
+
+
+LONG = """
+    distributed/test_ranks.py cli/test_docs.py test_benchmarks.py cli/test_configs.py
+    distributed/test_killed_ranks.py distributed/test_sharding_strategy.py modules/test_resume.py
+    cli/test_faults.py cli/test_preemption.py worlds/test_perception.py modules/test_grpo.py
+    planning/test_plan_run.py cli/test_plan_command.py checkpoints/test_loop_position.py
+    cli/test_run_manifest.py cli/test_own_problems.py assets/test_tower_pretraining.py
+    worlds/structure/test_structure_world.py cli/test_two_devices.py data/test_build.py
+    modules/test_sft.py cli/test_run_defaults.py policy/test_scoring.py test_assets.py
+    policy/test_export_model.py callbacks/test_before_and_after.py cli/test_installed.py
+""".split()
+"""Files that take ten seconds or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that no worker waits for the other's last one."""
+    places = {TESTS / name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,8 @@
 """The programs in benchmarks/ run, on little; their figures in docs/ are of whole runs."""
 
 import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +12,7 @@ import torch
 
 from reasonrft.rollout import Completion, LocalEngine, Rollout, Sampling
 from reasonrft.rollout import local as local_engine
+from tests.starting import Forked, run_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
@@ -39,36 +38,37 @@ OPTIONS = json.dumps(
 )
 
 
-def output(name: str, options: str = "", cwd: Path | None = None) -> str:
-    arguments = options.replace("{OPTIONS}", OPTIONS).split()
-    command = [sys.executable, str(ROOT / "benchmarks" / name), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+@pytest.fixture
+def output(tmp_path) -> Callable[..., str]:
+    """A function from a benchmark and its options to what it prints."""
+
+    def run(name: str, options: str = "") -> str:
+        arguments = options.replace("{OPTIONS}", OPTIONS).split()
+        path = ROOT / "benchmarks" / name
+        return Forked(tmp_path, run_file, path, arguments, PYTHONPATH=str(ROOT)).result()
+
+    return run
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_benchmark_runs(name, tmp_path):
+def test_a_benchmark_runs(name, output):
     if name == "grpo_step.py" and find_spec("trl") is None:
         pytest.skip("TRL, which a step is compared with, is not installed")
-    assert output(name, SMALL[name], tmp_path)
+    assert output(name, SMALL[name])
 
 
-def test_killed_runs_end_as_if_nothing_had_happened():
+def test_killed_runs_end_as_if_nothing_had_happened(output):
     report = json.loads(output("faults.py", "--kills 1 --json").splitlines()[-1])
     assert report["kills"] == 1 and report["runs"] >= 1
     assert report["lost_steps"] == report["differing"] == 0, report["cases"]
 
 
 @pytest.mark.parametrize("name", ["light.py", "light_trance.py"])
-def test_a_comparison_with_real_images_runs(name, real):
+def test_a_comparison_with_real_images_runs(name, real, output):
     assert output(name)
 
 
-def test_the_step_in_docs_has_the_numbers_of_today():
+def test_the_step_in_docs_has_the_numbers_of_today(output):
     printed, page = output("one_step.py"), (ROOT / "docs/method.md").read_text(encoding="utf-8")
     lengths = re.search(r"lengths \(P, G\): \ntensor\(\[(\[.*?\]),\n +(\[.*?\])\]\)", printed)
     assert lengths and all(row in page for row in lengths.groups())

@@ -66,13 +66,14 @@ def adapt(checkpoint: dict[str, Any], other: Changes) -> None:
     parts = {key.removesuffix(".class_path") for key in other} & {
         "model.optimizer",
         "model.scheduler",
+        "model.master_weights",
     }
     if parts:
         rank_zero_info("another optimizer or schedule begins anew")
         checkpoint["lr_schedulers"] = []
     elif any(key.startswith(("model.optimizer.", "model.scheduler.")) for key in other):
         rank_zero_info("optimizer and schedule go on with the checkpoint's settings")
-    if "model.optimizer" in parts:
+    if parts & {"model.optimizer", "model.master_weights"}:
         checkpoint["optimizer_states"] = []
     for loader in checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader", []):
         if isinstance(loader, dict) and "order" in loader:

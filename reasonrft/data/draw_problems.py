@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,17 @@ def _draw_missing(plan: Plan, home: Path, workers: int) -> None:
     missing = [start for start in starts if not _part_file(plan, home, start).exists()]
     there = plan.size - sum(min(PART, plan.size - start) for start in missing)
     bar = tqdm(total=plan.size, initial=there, unit=" problems", disable=not sys.stderr.isatty())
-    context = multiprocessing.get_context("spawn")
-    with bar, context.Pool(min(workers, len(missing) or 1), _watch_parent, (os.getpid(),)) as pool:
-        for count in pool.imap_unordered(_draw_part, [(plan, home, start) for start in missing]):
+    parts = [(plan, home, start) for start in missing]
+    with bar, _pool(min(workers, len(parts))) as pool:
+        for count in pool.imap_unordered(_draw_part, parts) if pool else map(_draw_part, parts):
             bar.update(count)
+
+
+def _pool(processes: int) -> AbstractContextManager[Any]:
+    """Nothing for one process: it has begun sooner here than another is there."""
+    if processes < 2:
+        return nullcontext()
+    return multiprocessing.get_context("spawn").Pool(processes, _watch_parent, (os.getpid(),))
 
 
 def _watch_parent(parent: int) -> None:

@@ -59,9 +59,15 @@ class BatchSampler(Sampler[list[int]]):
         return self._count
 
     def __iter__(self) -> Iterator[list[int]]:
-        batches = self.plan(random.Random(f"{self.seed}/{self.epoch}"))
-        for batch in batches[self.start :]:
+        for batch in self._batches_of(self.epoch)[self.start :]:
             yield self.share(batch, self.rank, self.ranks)
+
+    def first_of(self, epoch: int) -> list[int]:
+        """The first batch of an epoch."""
+        return self.share(self._batches_of(epoch)[0], self.rank, self.ranks)
+
+    def _batches_of(self, epoch: int) -> Batches:
+        return self.plan(random.Random(f"{self.seed}/{epoch}"))
 
 
 class ProblemLoader(DataLoader[Any]):
@@ -86,9 +92,7 @@ class ProblemLoader(DataLoader[Any]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a generator suffices
         for batch in super().__iter__():
-            if isinstance(batch, BadInput):
-                raise batch
-            yield batch
+            yield _unless_bad(batch)
 
 
 class ResumableLoader(ProblemLoader):
@@ -105,6 +109,8 @@ class ResumableLoader(ProblemLoader):
         self.order = batch_sampler
         self.seen = 0
         self.resumed: dict[str, Any] = {}
+        self._unread: Iterator[Any] = iter(())
+        self._peeked: Any = None
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # As a generator it begins with the first batch, when Lightning has told the epoch.
@@ -112,10 +118,30 @@ class ResumableLoader(ProblemLoader):
         # A checkpoint from the end of an epoch goes on with the next one.
         self.seen = resumed["seen"] if resumed.get("epoch") == self.order.epoch else 0
         self.order.start = self.seen
-        for batch in super().__iter__():
+        self._unread, self._peeked = super().__iter__(), None
+        while (batch := self._read()) is not None:
             # Counted here and not in the workers, which read ahead.
             self.seen += 1
             yield batch
+
+    def peek(self, ends_epoch: bool = False) -> Any:
+        """The batch after the one read last, which stays to be read.
+
+        Args:
+            ends_epoch: Whether it is the first of the next epoch, though this one has more.
+        """
+        if ends_epoch or self.seen == len(self.order):
+            problems = [self.dataset[item] for item in self.order.first_of(self.order.epoch + 1)]
+            return _unless_bad(self.collate_fn(problems))
+        if self._peeked is None:
+            self._peeked = next(self._unread)
+        return self._peeked
+
+    def _read(self) -> Any:
+        if self._peeked is None:
+            return next(self._unread, None)
+        batch, self._peeked = self._peeked, None
+        return batch
 
     def state_dict(self) -> dict[str, Any]:
         position = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}
@@ -130,3 +156,9 @@ class ResumableLoader(ProblemLoader):
         # In another order, as far into the epoch.
         seen = state["seen"] * len(self.order) // max(1, state["of"])
         self.resumed = dict(state) if state["order"] else {**state, "seen": seen}
+
+
+def _unless_bad(batch: Any) -> Any:
+    if isinstance(batch, BadInput):
+        raise batch
+    return batch

@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from reasonrft.distributed.eight_bit_state import as_piece, state_of_range
+from reasonrft.distributed.master_weights import MasterWeights
 from reasonrft.distributed.sharded_state import RankState, is_first_copy, rows_of, with_shape
 from reasonrft.errors import BadInput
 from reasonrft.policy.sharding import local
@@ -17,9 +19,18 @@ from reasonrft.policy.sharding import local
 Groups = list[dict[str, Any]]
 
 
-def make_optimizer(make: OptimizerCallable, groups: Groups) -> Optimizer:
+def make_optimizer(
+    make: OptimizerCallable, groups: Groups, master_weights: bool = False
+) -> Optimizer:
     """An optimizer of these parameters, whole or spread over ranks."""
-    optimizer = make(groups)
+    if master_weights:
+        return MasterWeights(lambda copies: fuse(make(copies)), groups)
+    if any(value.dtype == torch.bfloat16 for group in groups for value in group["params"]):
+        rank_zero_warn(
+            "weights in bfloat16 are trained, and lose every update of less than 1/256 of a "
+            "weight: set model.master_weights, or model.policy.dtype to float32"
+        )
+    optimizer = fuse(make(groups))
     spread = any(isinstance(value, DTensor) for group in groups for value in group["params"])
     if not spread or type(optimizer).__module__.partition(".")[0] != "bitsandbytes":
         return optimizer
@@ -29,6 +40,18 @@ def make_optimizer(make: OptimizerCallable, groups: Groups) -> Optimizer:
             "processes here: use AdamW8bit, or trainer.strategy ddp"
         )
     return LocalOptimizer(make, groups)
+
+
+def fuse(optimizer: Optimizer, device_type: str = "cuda") -> Optimizer:
+    """Let torch's own optimizers update all weights in one kernel, if not told otherwise.
+
+    On a CPU that takes as long, and rounds differently.
+    """
+    for group in optimizer.param_groups:
+        unset = all(group.get(name, True) is None for name in ("fused", "foreach"))
+        if unset and all(value.device.type == device_type for value in group["params"]):
+            group["fused"] = True
+    return optimizer
 
 
 class LocalOptimizer(Optimizer):

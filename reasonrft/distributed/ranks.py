@@ -16,9 +16,14 @@ from reasonrft.errors import BadInput, Stopped
 T = TypeVar("T")
 
 
+def rank() -> int:
+    """The number of this process."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
 def is_first_rank() -> bool:
     """Whether this process is the one that writes files."""
-    return not distributed.is_initialized() or distributed.get_rank() == 0
+    return rank() == 0
 
 
 def print_once(text: str) -> None:
@@ -75,9 +80,9 @@ def all_here(seconds: float) -> bool:
     """Whether all ranks come here within some time; asked at most once in a run."""
     if not distributed.is_initialized():
         return True
-    store, rank = distributed.distributed_c10d._get_default_store(), distributed.get_rank()
+    store = distributed.distributed_c10d._get_default_store()
     try:
-        store.set(f"reasonrft/here/{rank}", "")
+        store.set(f"reasonrft/here/{rank()}", "")
         here = [f"reasonrft/here/{other}" for other in range(distributed.get_world_size())]
         store.wait(here, timedelta(seconds=seconds))
     except RuntimeError:  # in vain, or the store was that of a process that has ended

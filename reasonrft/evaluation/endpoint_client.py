@@ -4,10 +4,9 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, final
 
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
@@ -20,11 +19,10 @@ from reasonrft.evaluation.endpoint_errors import (
 )
 from reasonrft.evaluation.reply_cache import ReplyCache, request_key
 from reasonrft.problems import Problem
+from reasonrft.run_async import run_async, together
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-T = TypeVar("T")
 
 _MOST_SILENCES = 10
 """Times the timeout that a whole answer may take, however it trickles."""
@@ -96,19 +94,14 @@ class Endpoint:
         self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
     ) -> list[Reply]:
         """Answers to several problems; a request that fails for good ends all of them."""
-        return _run(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
+        return run_async(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
 
     async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
         free = asyncio.Semaphore(self.concurrency)
         async with self._open() as client:
-            asked = (self._ask(client, free, *prompt, max_tokens) for prompt in prompts)
-            tasks = [asyncio.ensure_future(question) for question in asked]
-            try:
-                return await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            return await together(
+                self._ask(client, free, *prompt, max_tokens) for prompt in prompts
+            )
 
     async def _ask(
         self,
@@ -207,13 +200,3 @@ class Endpoint:
 def _check_range(name: str, value: Any, fits: bool, accepted: str) -> None:
     if not fits:
         raise BadInput(f"endpoint: {name}={value} is out of range; use {accepted}")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, also where an event loop runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()

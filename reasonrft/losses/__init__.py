@@ -1,7 +1,7 @@
 """Advantages, and one small class for each policy loss."""
 
 from reasonrft.losses.advantages import Scale, group_advantages
-from reasonrft.losses.base import LossInputs, LossOutput, PolicyLoss, kl_estimate
+from reasonrft.losses.base import Importance, LossInputs, LossOutput, PolicyLoss, kl_estimate
 from reasonrft.losses.policy_losses import (
     BNPOLoss,
     CISPOLoss,
@@ -18,6 +18,7 @@ __all__ = [
     "DrGRPOLoss",
     "GRPOLoss",
     "GSPOLoss",
+    "Importance",
     "LossInputs",
     "LossOutput",
     "PolicyLoss",

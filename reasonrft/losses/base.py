@@ -6,7 +6,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 
     w_t    token weight: the loss's denominator, over all tokens of the step    `token_weights`
     r_t    ratio: exp(log pi_t - log pi_old_t)                                  `ratio`
-    rho_t  importance weight: min(exp(log pi_old_t - log pi_rollout_t), cap)    `importance_weights`
+    rho_t  importance weight: min(exp(log pi_old_t - log pi_rollout_t), cap)    `Importance`
     KL_t   estimate of KL(pi || pi_reference)                                   `kl_estimate`
 """
 
@@ -41,8 +41,31 @@ class LossOutput:
     total: Tensor
     kl: Tensor
     clip_fraction: Tensor
-    importance: Tensor
-    """Mean importance weight; exactly 1 where the sampler is the scorer."""
+    importance: "Importance | None"
+    """Importance weights; None where the sampler is the scorer."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How far the policy that samples is from the one that learns, without gradient."""
+
+    log_ratios: Tensor  # (N,) log pi_old - log pi_rollout
+    cap: float
+
+    @property
+    def weights(self) -> Tensor:  # (N,)
+        """min(pi_old / pi_rollout, cap): truncated importance weights."""
+        return self.log_ratios.exp().clamp(max=self.cap)
+
+    @property
+    def truncated(self) -> Tensor:  # (N,) bool
+        """Where the cap holds."""
+        return self.log_ratios.exp() > self.cap
+
+    @property
+    def kl(self) -> Tensor:  # (N,)
+        """Estimates (k3) of KL(rollout || old): the tokens are samples of the former."""
+        return self.log_ratios.exp() - self.log_ratios - 1
 
 
 class PolicyLoss:
@@ -99,27 +122,27 @@ class PolicyLoss:
     def __call__(self, inputs: LossInputs, beta: float = 0.0) -> LossOutput:
         """The loss of a micro-batch: its part of the sum over all tokens of the step."""
         surrogate, clipped = self.surrogate(self.ratio(inputs), inputs)
-        importance = importance_weights(inputs, self.importance_cap)
+        importance = importance_of(inputs, self.importance_cap)
         penalty = (
             torch.zeros_like(surrogate)
             if inputs.reference is None
             else kl_estimate(inputs.log_probs, inputs.reference, self.kl)
         )
-        if inputs.rollout is not None:
-            surrogate = importance * surrogate
+        if importance is not None:
+            surrogate = importance.weights * surrogate
         return LossOutput(
             total=(inputs.weights * (beta * penalty - surrogate)).sum(),
             kl=(inputs.weights * penalty).sum().detach(),
             clip_fraction=(inputs.weights * clipped).sum().detach(),
-            importance=importance.mean() if len(importance) else importance.new_ones(()),
+            importance=importance,
         )
 
 
-def importance_weights(inputs: LossInputs, cap: float) -> Tensor:  # (N,)
-    """min(pi_old / pi_rollout, cap): truncated importance weights, without gradient."""
+def importance_of(inputs: LossInputs, cap: float) -> Importance | None:
+    """The importance weights of tokens, if the sampler is not the scorer."""
     if inputs.rollout is None:
-        return torch.ones_like(inputs.old)
-    return (inputs.old - inputs.rollout).exp().clamp(max=cap).detach()
+        return None
+    return Importance((inputs.old - inputs.rollout).detach(), cap)
 
 
 def kl_estimate(log_probs: Tensor, reference: Tensor, kind: KLEstimate) -> Tensor:  # (N,)

@@ -50,9 +50,11 @@ class GSPOLoss(GRPOLoss):
 
     def ratio(self, inputs: LossInputs) -> Tensor:  # (N,)
         log_ratio = inputs.log_probs - inputs.old
-        count = int(inputs.completion.max()) + 1
-        sums = log_ratio.new_zeros(count).index_add(0, inputs.completion, log_ratio)
-        lengths = torch.bincount(inputs.completion, minlength=count)
+        # As long as if each token were a completion: how many there are, a GPU would be asked.
+        sums, lengths = (
+            torch.zeros_like(log_ratio).index_add(0, inputs.completion, values)
+            for values in (log_ratio, torch.ones_like(log_ratio))
+        )
         return (sums / lengths.clamp_min(1))[inputs.completion].exp()
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from reasonrft.checkpoints.loop_position import begin_epoch_anew, straighten
 from reasonrft.distributed.local_optimizer import make_optimizer
+from reasonrft.distributed.master_weights import MasterWeights, check_dtypes
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -32,6 +33,7 @@ class ReasoningModule(EvaluatedModule):
         policy: Policy,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
+        master_weights: bool = False,
         engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
@@ -44,6 +46,7 @@ class ReasoningModule(EvaluatedModule):
             policy: The model to train or to test.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            master_weights: Update float32 copies of weights that are held in bfloat16.
             engine: The rollout engine that answers in evaluation; the local one if not given.
             answer_tokens: Most tokens of an answer.
             results: Folder for answers and report; if not given, one below the trainer's
@@ -55,6 +58,9 @@ class ReasoningModule(EvaluatedModule):
         super().__init__(answer_tokens, results, blind, swap)
         self.policy, self.optimizer, self.scheduler = policy, optimizer, scheduler
         self.engine, self.seed = engine or LocalEngine(), seed
+        self.master_weights = master_weights
+        if master_weights and (policy.adapter is not None or policy.dtype == "float32"):
+            check_dtypes({torch.float32})  # before anything is loaded
         # Frozen weights are not in checkpoints; on_load_checkpoint makes sure of the others.
         self.strict_loading = False
         self._images_checked = False
@@ -77,7 +83,8 @@ class ReasoningModule(EvaluatedModule):
         self.policy.train()
 
     def configure_optimizers(self) -> Any:
-        optimizer = make_optimizer(self.optimizer, weight_decay_groups(self))
+        groups = weight_decay_groups(self)
+        optimizer = make_optimizer(self.optimizer, groups, self.master_weights)
         if self.scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
@@ -108,11 +115,17 @@ class ReasoningModule(EvaluatedModule):
             self.log("train/image_gap", gap, batch_size=max(1, len(groups)))
 
     def fill_gradients(self) -> list[nn.Parameter]:
-        """All trained weights; one that nothing used has a gradient of zero: momentum goes on."""
+        """All that the optimizer updates: trained weights, or their master weights.
+
+        What nothing used has a gradient of zero: momentum goes on.
+        """
         trained = [value for value in self.parameters() if value.requires_grad]
         for value in trained:
             if value.grad is None:
                 value.grad = torch.zeros_like(value)
+        for optimizer in self.trainer.optimizers:
+            if isinstance(optimizer, MasterWeights):
+                return optimizer.take_gradients()
         return trained
 
     def answering(self) -> AbstractContextManager[None]:
@@ -129,13 +142,14 @@ class ReasoningModule(EvaluatedModule):
 
     def identity(self) -> dict[str, Any]:
         """The policy's path, a hash of the weights that it has now, and how it computes."""
-        policy = self.policy
-        return {
+        policy, engine = self.policy, self.engine
+        identity = {
             "policy": policy.path,
             "weights": weights_digest(policy),
             "pixels": [policy.min_pixels, policy.max_pixels],
             "arithmetic": [policy.dtype, policy.quantize, self.trainer.precision],
         }
+        return identity | ({} if engine.is_scorer else {"engine": type(engine).__name__})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep weights that are frozen out: they are those that the policy starts from.

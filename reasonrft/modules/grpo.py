@@ -10,6 +10,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
     policy/scoring.py            log-probs of completions, scored with a shared prefix
 """
 
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -24,8 +25,14 @@ from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import MicroBatch, groups_of, idle, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
+from reasonrft.modules.rollout_ahead import (
+    RolloutAhead,
+    Sampled,
+    check_runs_ahead,
+    upcoming_batch,
+)
 from reasonrft.modules.schedules import Warmup
-from reasonrft.modules.step_metrics import StepMetrics, make_record
+from reasonrft.modules.step_metrics import StepMetrics, Stopwatch, make_record
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
@@ -56,7 +63,7 @@ class GRPOModule(ReasoningModule):
 
     def training_step(self, batch: PromptBatch, batch_idx: int) -> None:
         self.step_metrics = StepMetrics()
-        rollout, rewards = self.sample(batch)  # P x G completions; name -> (P, G)
+        rollout, rewards = self.sample(batch, batch_idx)  # P x G completions; name -> (P, G)
         total = weighted_sum(rewards, self.rewards)  # (P, G)
         advantages = over_all_ranks(self.advantages, total)  # (P, G)
         micro_batches = self.split(rollout, advantages, self.token_weights(rollout))
@@ -75,38 +82,66 @@ class GRPOModule(ReasoningModule):
             self.step_optimizer(micro_batches, losses)
         self.log_step(rollout, rewards, total, advantages)
 
-    def sample(self, batch: PromptBatch) -> tuple[Rollout, dict[str, Tensor]]:
+    def sample(self, batch: PromptBatch, batch_idx: int) -> tuple[Rollout, dict[str, Tensor]]:
+        """A rollout and its rewards: of now, or sampled during the step before."""
+        sampled = self.take_rollout(batch) if self.async_steps else None
+        if sampled is None:
+            with self.engine.ready(self.policy, self.global_step), raise_on_all_ranks():
+                sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
+        if self.corrects_sampler:
+            self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
+        if self.async_steps:
+            self.begin_rollout(batch_idx)
+        return sampled.rollout, sampled.rewards
+
+    def take_rollout(self, batch: PromptBatch) -> Sampled | None:
+        """What was sampled for this batch during the step before; the first step has nothing."""
+        self.step_metrics.phase("wait")
+        with raise_on_all_ranks():
+            sampled = self.ahead.take(batch)
+        if sampled is not None:
+            self.step_metrics.seconds.update(sampled.clock.seconds)
+        return sampled
+
+    def begin_rollout(self, batch_idx: int) -> None:
+        """Sample for the next step while this one updates, with the weights of now."""
+        self.step_metrics.phase("sync")
+        with raise_on_all_ranks():
+            batch = upcoming_batch(self.trainer, batch_idx, self.updates)
+        if batch is not None:
+            ready = self.engine.ready(self.policy, self.global_step)
+            sample = partial(self.sample_groups, batch, self.batches_done + 1, Stopwatch())
+            self.ahead.begin(ready, batch, sample)
+
+    def sample_groups(self, batch: PromptBatch, step: int, clock: Stopwatch) -> Sampled:
         """A rollout and its rewards; groups without signal are sampled again, if asked for."""
-        ready = self.engine.ready(self.policy, self.global_step)
-        with ready, raise_on_all_ranks():
-            rollout = self.generate(batch)
-            rewards = self.compute_rewards(rollout)
-            for attempt in range(1, self.resample + 1):
-                advantages = self.advantages(weighted_sum(rewards, self.rewards))
-                equal = (advantages == 0).all(1).nonzero().flatten().tolist()
-                if not equal:
-                    break
-                again = self.generate(batch.select(equal), attempt)
-                rollout = rollout.with_groups(equal, again)
-                for name, values in self.compute_rewards(again).items():
-                    rewards[name][equal] = values
-        return rollout, rewards
+        clock.phase("rollout")
+        rollout = self.generate(batch, step)
+        clock.phase("reward")
+        rewards = self.compute_rewards(rollout, step)
+        for attempt in range(1, self.resample + 1):
+            advantages = self.advantages(weighted_sum(rewards, self.rewards))
+            equal = (advantages == 0).all(1).nonzero().flatten().tolist()
+            if not equal:
+                break
+            clock.phase("rollout")
+            again = self.generate(batch.select(equal), step, attempt)
+            rollout = rollout.with_groups(equal, again)
+            clock.phase("reward")
+            for name, values in self.compute_rewards(again, step).items():
+                rewards[name][equal] = values
+        return Sampled(rollout, rewards, clock)
 
-    def generate(self, batch: PromptBatch, attempt: int = 0) -> Rollout:
+    def generate(self, batch: PromptBatch, step: int, attempt: int = 0) -> Rollout:
         """G completions of each prompt: a function of seed, attempt and batches before."""
-        self.step_metrics.phase("rollout")
         seed = f"{self.seed}.{attempt}"
-        return self.engine.generate(
-            batch, self.group_size, self.sampling, seed, step=self.batches_done
-        )
+        return self.engine.generate(batch, self.group_size, self.sampling, seed, step=step)
 
-    def compute_rewards(self, rollout: Rollout) -> dict[str, Tensor]:
+    def compute_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
-        self.step_metrics.phase("reward")
-        step, seconds = self.batches_done, self.reward_seconds
         if not rollout.problems:  # another rank has them
             return {name: torch.zeros(0, 0) for name in self.rewards}
-        return compute_rewards(self.rewards, rollout, step, self.should_stop, seconds)
+        return compute_rewards(self.rewards, rollout, step, self.should_stop, self.reward_seconds)
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -123,8 +158,8 @@ class GRPOModule(ReasoningModule):
         # Without a KL penalty, a group whose advantages are all zero has no gradient.
         matters = weights * ((advantages != 0) | (self.beta > 0))
         chosen = matters.any(1).nonzero().flatten().tolist()
-        budget, corrects = self.micro_batch_tokens, not self.engine.is_scorer
-        micro_batches = split(rollout, advantages, weights, chosen, budget, corrects)
+        budget = self.micro_batch_tokens
+        micro_batches = split(rollout, advantages, weights, chosen, budget, self.corrects_sampler)
         # Ranks wait for each other in each: one with fewer scores something with weight zero.
         missing = max(all_gather(len(micro_batches))) - len(micro_batches)
         return micro_batches + [idle(self.policy.encoder)] * missing
@@ -149,20 +184,21 @@ class GRPOModule(ReasoningModule):
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""
-        with raise_on_all_ranks():
-            values = torch.stack(losses).tolist() if losses else []
-            for micro_batch, value in zip(micro_batches, values, strict=True):
-                if not abs(value) < float("inf"):
-                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
         optimizer: Any = self.optimizers()
         scheduler: Any = self.lr_schedulers()
         # A gathered weight would hide the update from the next forward.
         reshard(self.policy)
         trained = self.fill_gradients()
-        norm = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
-        if not norm.isfinite():
-            raise self.stopped_by(f"the norm of the gradient is {norm.item()}", micro_batches)
-        self.step_metrics.gradient_norm = norm.item()
+        clipped = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
+        # The device is waited for here, and nowhere else in an update.
+        *values, norm = torch.stack([*losses, clipped.to(self.device)]).tolist()
+        with raise_on_all_ranks():
+            for micro_batch, value in zip(micro_batches, values, strict=True):
+                if not abs(value) < float("inf"):
+                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
+        if not abs(norm) < float("inf"):
+            raise self.stopped_by(f"the norm of the gradient is {norm}", micro_batches)
+        self.step_metrics.gradient_norm = norm
         optimizer.step()
         optimizer.zero_grad()
         if scheduler is not None:
@@ -189,6 +225,11 @@ class GRPOModule(ReasoningModule):
         return self.global_step // self.updates
 
     @property
+    def corrects_sampler(self) -> bool:
+        """Whether rollout log-probs are not the old ones: another engine's, or older weights'."""
+        return not self.engine.is_scorer or self.async_steps > 0
+
+    @property
     def temperature(self) -> float:
         return self.sampling.scoring_temperature
 
@@ -212,6 +253,7 @@ class GRPOModule(ReasoningModule):
         scale: Scale = "group",
         beta: float = 0.0,
         updates: int = 1,
+        async_steps: int = 0,
         micro_batch_tokens: int = 16_384,
         count_truncated: bool = True,
         resample: int = 0,
@@ -219,6 +261,7 @@ class GRPOModule(ReasoningModule):
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
         scheduler: LRSchedulerCallable | None = None,
+        master_weights: bool = False,
         engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
         results: str | None = None,
@@ -238,6 +281,8 @@ class GRPOModule(ReasoningModule):
             beta: Weight of the KL divergence from the reference policy, which is the policy that
                 training began with.
             updates: Optimizer steps on the same completions.
+            async_steps: Steps by which rollouts run ahead of the policy: 0, or 1, where the next
+                one is sampled while the policy updates, by an engine that runs apart.
             micro_batch_tokens: Tokens that are scored at the same time; groups stay whole.
             count_truncated: Learn also from completions that ended at the limit of tokens.
             resample: How often groups whose rewards are all equal are sampled again.
@@ -245,6 +290,7 @@ class GRPOModule(ReasoningModule):
             max_grad_norm: Gradients are scaled down to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            master_weights: Update float32 copies of weights that are held in bfloat16.
             engine: The rollout engine, which samples completions and answers evaluation; the local
                 one if not given.
             answer_tokens: Most tokens of an answer in evaluation.
@@ -255,11 +301,21 @@ class GRPOModule(ReasoningModule):
             swap: Let `test` also ask every question with another problem's images.
         """
         super().__init__(
-            policy, optimizer, scheduler, engine, answer_tokens, results, seed, blind, swap
+            policy,
+            optimizer,
+            scheduler,
+            master_weights,
+            engine,
+            answer_tokens,
+            results,
+            seed,
+            blind,
+            swap,
         )
         check_at_least(1, group_size=group_size, updates=updates)
         check_at_least(1, micro_batch_tokens=micro_batch_tokens)
         check_at_least(0, beta=beta, resample=resample)
+        check_runs_ahead(self.engine, async_steps)
         if group_size < 2 and scale != "none":
             raise BadInput("group_size must be at least 2: completions are compared in groups")
         if not max_grad_norm > 0:
@@ -274,9 +330,14 @@ class GRPOModule(ReasoningModule):
         self.automatic_optimization = False
         self.rewards, self.group_size, self.sampling = rewards, group_size, sampling
         self.loss, self.scale, self.beta = loss, scale, beta
-        self.updates, self.resample = updates, resample
+        self.updates, self.async_steps, self.resample = updates, async_steps, resample
+        self.ahead = RolloutAhead()
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated
         self.max_grad_norm, self.reward_seconds = max_grad_norm, reward_seconds
+
+    def answering(self) -> AbstractContextManager[None]:
+        self.ahead.wait()  # it keeps the weights that it began with
+        return super().answering()
 
     def configure_model(self) -> None:
         super().configure_model()
@@ -288,6 +349,8 @@ class GRPOModule(ReasoningModule):
         if self.trainer.precision == "16-mixed":
             raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
         super().on_train_start()
+        self.ahead.discard()  # of a training that was broken off
+        self.engine.should_stop = self.should_stop  # type: ignore[method-assign]
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.

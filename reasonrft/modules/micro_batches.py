@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reasonrft.losses import LossInputs
+from reasonrft.policy.collate import to_device
 from reasonrft.policy.encoder import Encoder, Example
 from reasonrft.policy.scoring import Group
 from reasonrft.problems import Problem
@@ -27,6 +28,8 @@ class MicroBatch:
     rollout_log_probs: Tensor  # (N,) by the sampler
     corrects_sampler: bool = False
     """Whether the loss corrects for a sampler whose log-probs are not the scorer's."""
+    idle: bool = False
+    """Whether it is only there for other ranks."""
     old_log_probs: Tensor | None = None  # (N,) of the first update
     reference_log_probs: Tensor | None = None  # (N,)
 
@@ -38,16 +41,23 @@ class MicroBatch:
         """The loss's inputs. On the first update the policy's log-probs are the old ones."""
         if self.old_log_probs is None:
             self.old_log_probs = log_probs.detach()
-        device = log_probs.device
+            self._move(log_probs.device)
         return LossInputs(
             log_probs,
             self.old_log_probs,
-            self.advantages.to(device),
-            self.weights.to(device),
-            self.completion.to(device),
+            self.advantages,
+            self.weights,
+            self.completion,
             self.reference_log_probs,
             self.rollout_log_probs.to(log_probs) if self.corrects_sampler else None,
         )
+
+    def _move(self, device: torch.device) -> None:
+        """To the device, once for all updates."""
+        names = ("advantages", "weights", "completion", "rollout_log_probs")
+        moved = to_device({name: getattr(self, name) for name in names}, device)
+        for name, values in moved.items():
+            setattr(self, name, values)
 
 
 def split(
@@ -82,7 +92,7 @@ def idle(encoder: Encoder) -> MicroBatch:
     group = as_group(idle_example(encoder))
     (completion,) = group.completions
     zeros = torch.zeros(len(completion))
-    return MicroBatch([group], zeros, zeros, torch.zeros_like(completion), zeros)
+    return MicroBatch([group], zeros, zeros, torch.zeros_like(completion), zeros, idle=True)
 
 
 def idle_example(encoder: Encoder) -> Example:

@@ -63,6 +63,7 @@ class SFTModule(ReasoningModule):
         policy: Policy,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-5),
         scheduler: LRSchedulerCallable | None = None,
+        master_weights: bool = False,
         row_tokens: int | None = None,
         engine: RolloutEngine | None = None,
         answer_tokens: int = 512,
@@ -76,6 +77,7 @@ class SFTModule(ReasoningModule):
             policy: The model to train or to test.
             optimizer: Class of the optimizer, and its arguments but the parameters.
             scheduler: Class of the learning rate's schedule, stepped with the optimizer.
+            master_weights: Update float32 copies of weights that are held in bfloat16.
             row_tokens: Pack examples into rows of so many tokens; each in a row if not given.
             engine: The rollout engine that answers in evaluation; the local one if not given.
             answer_tokens: Most tokens of an answer.
@@ -86,7 +88,16 @@ class SFTModule(ReasoningModule):
             swap: Let `test` also ask every question with another problem's images.
         """
         super().__init__(
-            policy, optimizer, scheduler, engine, answer_tokens, results, seed, blind, swap
+            policy,
+            optimizer,
+            scheduler,
+            master_weights,
+            engine,
+            answer_tokens,
+            results,
+            seed,
+            blind,
+            swap,
         )
         if row_tokens is not None:
             check_at_least(1, row_tokens=row_tokens)

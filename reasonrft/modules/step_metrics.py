@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather
-from reasonrft.losses import LossOutput
+from reasonrft.losses import Importance, LossOutput
 from reasonrft.modules.micro_batches import MicroBatch
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.scoring import Scores
@@ -20,15 +20,13 @@ from reasonrft.rollout import Rollout
 PHASES = ("rollout", "reward", "update")
 
 
-class StepMetrics:
-    """Times the phases of a step, and sums figures of its micro-batches."""
+class Stopwatch:
+    """Times phases, one after the other."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self.gradient_norm = 0.0
         self._phase: str | None = None
         self._since = 0.0
-        self._passes: list[Tensor] = []
 
     def phase(self, name: str | None) -> None:
         """The phase before ends now, and this one begins."""
@@ -37,44 +35,65 @@ class StepMetrics:
             self.seconds[self._phase] += now - self._since
         self._phase, self._since = name, now
 
+
+class StepMetrics(Stopwatch):
+    """Times the phases of a step, and sums figures of its micro-batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gradient_norm = 0.0
+        self.staleness: int | None = None
+        """Updates since the rollout was sampled; None where the sampler is the scorer."""
+        self._passes: list[dict[str, Tensor]] = []
+
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
         """Take the figures of one pass over a micro-batch; nothing is read from the device yet."""
-        if not micro_batch.weights.any():  # only there for other ranks
+        if micro_batch.idle:
             return
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
-        figures = (
-            loss.total.detach(),
-            loss.kl,
-            loss.clip_fraction,
-            loss.importance * len(difference),
-            scores.entropy.sum(),
-            difference.sum(),
-            difference.max() if len(difference) else difference.new_zeros(()),
-            difference.new_tensor(len(difference)),
-        )
-        self._passes.append(torch.stack([figure.float() for figure in figures]))
+        figures = {
+            "loss": loss.total.detach(),
+            "kl": loss.kl,
+            "clip_fraction": loss.clip_fraction,
+            "entropy": scores.entropy.sum(),
+            "difference": difference.sum(),
+            "difference_max": _largest(difference),
+            "tokens": difference.new_full((), len(difference)),
+        }
+        if loss.importance is not None:
+            figures |= _sums_of(loss.importance)
+        self._passes.append({name: figure.float() for name, figure in figures.items()})
 
     def sums(self) -> dict[str, float]:
-        """Sums over the passes, and the largest difference of log-probs; reads the device once."""
+        """Sums over the passes, and maxima; reads the device once."""
         if not self._passes:
-            return dict.fromkeys((*_SUMS, "largest"), 0.0)
-        passes = torch.stack(self._passes).double().cpu()
-        sums = dict(zip(_COLUMNS, passes.sum(0).tolist(), strict=True))
-        return sums | {"largest": passes[:, _COLUMNS.index("largest")].max().item()}
+            return {}
+        names = list(self._passes[0])
+        rows = torch.stack([torch.stack(list(row.values())) for row in self._passes])
+        rows = rows.double().cpu()
+        return {
+            name: (column.max() if name in _MAXIMA else column.sum()).item()
+            for name, column in zip(names, rows.unbind(1), strict=True)
+        }
 
 
-_COLUMNS = (
-    "loss",
-    "kl",
-    "clip_fraction",
-    "importance",
-    "entropy",
-    "difference",
-    "largest",
-    "tokens",
-)
-_SUMS = tuple(name for name in _COLUMNS if name != "largest")
+_MAXIMA = ("difference_max", "log_ratio_max")
+
+
+def _sums_of(importance: Importance) -> dict[str, Tensor]:
+    weights = importance.weights
+    return {
+        "importance": weights.sum(),
+        "importance_squared": weights.square().sum(),
+        "truncated": importance.truncated.sum(),
+        "rollout_kl": importance.kl.sum(),
+        "log_ratio_max": _largest(importance.log_ratios.abs()),
+    }
+
+
+def _largest(values: Tensor) -> Tensor:
+    return values.max() if len(values) else values.new_zeros(())
 
 
 def make_record(
@@ -114,11 +133,13 @@ def make_record(
     seconds = {
         name: value / len(seconds_by_rank) for name, value in _added(seconds_by_rank).items()
     }
-    sums = _added(sums_by_rank) | {"largest": max(own["largest"] for own in sums_by_rank)}
+    maxima = {name: max(own.get(name, 0.0) for own in sums_by_rank) for name in _MAXIMA}
+    sums = _added(sums_by_rank) | maxima
     metrics = (
         means
         | {f"perf/{name}": value for name, value in work.items()}
         | _update_metrics(sums, updates)
+        | _importance_metrics(sums, step_metrics.staleness)
         | {"train/grad_norm": step_metrics.gradient_norm}  # the same on all ranks
         | {f"time/{name}": value for name, value in seconds.items()}
     )
@@ -143,14 +164,33 @@ def _added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
 
 def _update_metrics(sums: Mapping[str, float], updates: int) -> dict[str, float]:
     """Means over updates, and over tokens where a figure is per token."""
-    tokens = max(1.0, sums["tokens"])
+    tokens = max(1.0, sums.get("tokens", 0.0))
     return {
-        "train/loss": sums["loss"] / updates,
-        "train/kl": sums["kl"] / updates,
-        "train/clip_fraction": sums["clip_fraction"] / updates,
-        "train/entropy": sums["entropy"] / tokens,
-        "train/importance_weight": sums["importance"] / tokens if sums["tokens"] else 1.0,
-        "train/rollout_logprob_diff": sums["difference"] / tokens,
-        "train/rollout_logprob_diff_max": sums["largest"],
-        "perf/tokens_scored": sums["tokens"],
+        "train/loss": sums.get("loss", 0.0) / updates,
+        "train/kl": sums.get("kl", 0.0) / updates,
+        "train/clip_fraction": sums.get("clip_fraction", 0.0) / updates,
+        "train/entropy": sums.get("entropy", 0.0) / tokens,
+        "train/rollout_logprob_diff": sums.get("difference", 0.0) / tokens,
+        "train/rollout_logprob_diff_max": sums["difference_max"],
+        "perf/tokens_scored": sums.get("tokens", 0.0),
+    }
+
+
+def _importance_metrics(sums: Mapping[str, float], staleness: int | None) -> dict[str, float]:
+    """What importance weights correct for: over all tokens that are learned from.
+
+    The effective sample size is a share of the tokens: (sum w)^2 / (n sum w^2).
+    """
+    if staleness is None:
+        return {}
+    staleness_metric = {"train/staleness": float(staleness)}
+    if "importance" not in sums:  # nothing was learned from
+        return staleness_metric
+    tokens, weights, squares = (sums[k] for k in ("tokens", "importance", "importance_squared"))
+    return staleness_metric | {
+        "train/importance_weight": weights / tokens,
+        "train/importance_truncated": sums["truncated"] / tokens,
+        "train/importance_sample_size": weights**2 / (tokens * squares) if squares else 0.0,
+        "train/importance_log_ratio_max": sums["log_ratio_max"],
+        "train/rollout_kl": sums["rollout_kl"] / tokens,
     }

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from reasonrft.distributed.local_optimizer import fuse, make_optimizer
+from reasonrft.distributed.master_weights import MasterWeights
 from reasonrft.losses import LossInputs
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
 from reasonrft.modules.base import weight_decay_groups
@@ -71,7 +73,7 @@ class HollowStep:
             if isinstance(self.module, GRPOModule) and self.module.beta:
                 with self.trace.part("reference"):
                     self.reference = ReferencePolicy(self.policy)
-            optimizer = self._optimizer()
+            self.optimizer = self._optimizer()
             if step.eval_batch_size:
                 with self.trace.phase("evaluation"), _autocast(step.precision):
                     sampling = Sampling(temperature=0.0, max_tokens=self.module.answer_tokens)
@@ -80,15 +82,16 @@ class HollowStep:
                 # Lightning's autocast is over all of a step, which does its own backward.
                 with _autocast(step.precision):
                     self._reinforce(self.module, longest.take(step.batch_size), step)
-                    self._update(optimizer)
+                    self._update()
             elif isinstance(self.module, SFTModule):
                 self._fine_tune(self.module, longest, step)
-                self._update(optimizer)
+                self._update()
         return dict(self.trace.phases)
 
-    def _update(self, optimizer: Any) -> None:
+    def _update(self) -> None:
         with self.trace.phase("optimizer"):
-            optimizer.step()
+            self._take_gradients()
+            self.optimizer.step()
 
     def _fine_tune(self, module: SFTModule, longest: Longest, step: Step) -> None:
         lengths = [longest.responses[at % len(longest.responses)] for at in range(step.micro_batch)]
@@ -127,8 +130,7 @@ class HollowStep:
             module.loss(_inputs(scores.log_probs, reference), module.beta).total.backward()
             del scores
             self._fill_gradients()
-            weights = [value for value in self.policy.parameters() if value.requires_grad]
-            torch.nn.utils.clip_grad_norm_(weights, module.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(self._take_gradients(), module.max_grad_norm)
 
     def _fill_gradients(self) -> None:
         for value in self.policy.parameters():
@@ -136,9 +138,19 @@ class HollowStep:
                 with self.trace.part("gradients"):
                     value.grad = torch.zeros_like(value)
 
+    def _take_gradients(self) -> list[nn.Parameter]:
+        """What the optimizer updates: trained weights, or their master weights."""
+        if isinstance(self.optimizer, MasterWeights):
+            with self.trace.part("gradients"):
+                return self.optimizer.take_gradients()
+        return [value for value in self.policy.parameters() if value.requires_grad]
+
     def _optimizer(self) -> Any:
         """The optimizer after a first step, which makes its state."""
-        optimizer: Any = self.module.optimizer(weight_decay_groups(self.module))
+        groups = weight_decay_groups(self.module)
+        optimizer: Any = make_optimizer(self.module.optimizer, groups, self.module.master_weights)
+        if self.on_gpu:  # where the weights are not, here
+            fuse(optimizer, self.policy.device.type)
         for group in optimizer.param_groups:
             # On a GPU it takes all weights at once.
             if self.on_gpu and group.get("foreach", False) is None and not group.get("fused"):
@@ -147,6 +159,8 @@ class HollowStep:
         with self.trace.part("optimizer"):
             optimizer.step()
         self.trace.belongs(list(optimizer.state.values()), "optimizer")
+        if isinstance(optimizer, MasterWeights):
+            self.trace.belongs([master for _, master in optimizer.pairs], "optimizer")
         optimizer.zero_grad()
         return optimizer
 

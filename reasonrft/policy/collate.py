@@ -118,3 +118,18 @@ def stack(columns: Sequence[Tensor]) -> Tensor:
 def _fill(column: Tensor, sizes: Sequence[int]) -> Tensor:
     missing = [want - have for want, have in zip(sizes, column.shape[1:], strict=True)]
     return pad(column, [width for gap in reversed(missing) for width in (0, gap)])
+
+
+def to_device(tensors: Inputs, device: torch.device) -> dict[str, Tensor]:
+    """Tensors on a device; the host does not wait for a GPU, nor go there for each of them."""
+    if device.type != "cuda":
+        return {name: value.to(device) for name, value in tensors.items()}
+    moved: dict[str, Tensor] = {}
+    for dtype in dict.fromkeys(value.dtype for value in tensors.values()):
+        chosen = {name: value for name, value in tensors.items() if value.dtype == dtype}
+        sizes = [value.numel() for value in chosen.values()]
+        packed = torch.cat([value.flatten() for value in chosen.values()]).pin_memory()
+        parts = packed.to(device, non_blocking=True).split(sizes)
+        for (name, value), part in zip(chosen.items(), parts, strict=True):
+            moved[name] = part.view(value.shape)
+    return moved

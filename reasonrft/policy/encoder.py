@@ -101,12 +101,16 @@ class Encoder:
 
     def length(self, problem: Problem, text: str, response: str | None = None) -> int:
         """Tokens of prompt and response, from the images' sizes and without their pixels."""
-        written = self._written_ids(self._write(problem, text))
+        written = self.short_ids(problem, text)
         extra = 0 if response is None else len(self.response_ids(response))
         sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
         counts = [_fitting(problem, self._image_tokens, size, several) for size in sizes]
         return len(written) + sum(counts) + extra
+
+    def short_ids(self, problem: Problem, text: str) -> list[int]:
+        """A prompt's ids with one placeholder for each image, as engines with a processor want."""
+        return self._written_ids(self._write(problem, text))
 
     def _image_tokens(self, size: tuple[int, int], several: bool) -> int:
         """How much longer an image makes a prompt than its placeholder, alone or among others."""

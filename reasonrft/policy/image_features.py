@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from reasonrft.policy.collate import TEXT_KEYS, Inputs
 
@@ -78,6 +79,8 @@ class ImageFeatureCache:
         self.encoded = 0
         """Images that the tower encoded; those found in the cache do not count."""
         self._entries: OrderedDict[bytes, ImageFeatures] = OrderedDict()
+        # A prompt is read several times in a step: in the rollout, and in every pass of scoring.
+        self._keys = WeakIdKeyDictionary()
 
     def get(self, model: Any, inputs: Inputs, images: int) -> ImageFeatures | None:
         """Features of a prompt that has so many images; None for a prompt without images."""
@@ -94,7 +97,9 @@ class ImageFeatureCache:
 
     def key(self, pixels: Tensor) -> bytes:
         """What images are known by."""
-        return hashlib.sha256(pixels.numpy().tobytes()).digest()
+        if pixels not in self._keys:
+            self._keys[pixels] = hashlib.sha256(pixels.numpy().tobytes()).digest()
+        return self._keys[pixels]
 
     def _put(self, key: bytes, features: ImageFeatures) -> None:
         self._entries[key] = features

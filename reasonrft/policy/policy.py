@@ -16,8 +16,9 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.adapter_folder import find_start
 from reasonrft.policy.adapters import Lora, attach
 from reasonrft.policy.base_digest import base_digest
-from reasonrft.policy.collate import Inputs, Side, collate
+from reasonrft.policy.collate import Inputs, Side, collate, to_device
 from reasonrft.policy.encoder import Encoder, Prompt
+from reasonrft.policy.fused_attention import is_fused
 from reasonrft.policy.hub_paths import resolve
 from reasonrft.policy.image_features import (
     PIXELS,
@@ -27,6 +28,7 @@ from reasonrft.policy.image_features import (
     takes_features,
     without_pixels,
 )
+from reasonrft.policy.last_layer import prune_last_layer
 from reasonrft.policy.loading import load_model
 from reasonrft.policy.parts import Part, freeze, parts_of, trained_on_images
 from reasonrft.policy.processors import load_processor
@@ -34,6 +36,9 @@ from reasonrft.policy.scoring import scaled_logits, token_log_probs
 from reasonrft.policy.sharding import join_weights
 from reasonrft.policy.shared_prefix import register_attention, unsupported_reason
 from reasonrft.policy.special_tokens import placeholder_ids, stop_ids
+
+KEPT_LOGITS = 2**24
+"""So many logits are kept for the backward pass; more are computed again."""
 
 
 @final
@@ -94,6 +99,7 @@ class Policy(nn.Module):
         self.image_features = ImageFeatureCache(image_memory)
         self._encoded_in_rows = 0
         self._attention_registered = False
+        self._placeholder_mask: Tensor | None = None
         self.model: Any = None
 
     @cached_property
@@ -134,6 +140,8 @@ class Policy(nn.Module):
         if self.activation_checkpointing:
             self.model.activation_checkpointing_enable()
             self.model.enable_input_require_grads()
+        if self._attention_registered:
+            prune_last_layer(self.model)
         join_weights(self.model, trained_on_images(self.model))
         self.train()
 
@@ -178,6 +186,17 @@ class Policy(nn.Module):
     def splits_attention(self) -> bool:
         """Whether attention itself can tell prompts from completions, without a mask."""
         return self.supports_shared_prefix and self._attention_registered
+
+    @property
+    def scores_in_parts(self) -> bool:
+        """Whether scoring needs no mask over rows: fused kernels return what merges them."""
+        decoder = self.model.get_decoder()
+        drops = self.training and any(
+            getattr(part, "attention_dropout", 0.0) for part in decoder.modules()
+        )
+        config = decoder.config
+        width = getattr(config, "head_dim", 0) or config.hidden_size // config.num_attention_heads
+        return self.splits_attention and not drops and is_fused(self.device, width)
 
     def positions(self, prompt: Prompt) -> Tensor:  # (C, L)
         """The position of each token of a prompt, as the model itself counts."""
@@ -228,9 +247,7 @@ class Policy(nn.Module):
         tokenizer = self.encoder.tokenizer
         pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         rows = [without_pixels(row) for row in rows] if features is not None else rows
-        batch: dict[str, Any] = {
-            name: value.to(self.device) for name, value in collate(rows, pad, side).items()
-        }
+        batch: dict[str, Any] = to_device(collate(rows, pad, side), self.device)
         if PIXELS in batch:
             batch[PIXELS] = batch[PIXELS].to(self.model.dtype)
         if features is not None and any(features):
@@ -249,17 +266,23 @@ class Policy(nn.Module):
 
     def placeholder_mask(self) -> Tensor:  # (V,)
         """Tokens that stand for images, which no completion may hold."""
-        vocabulary = self.head.weight.shape[0]
-        mask = torch.zeros(vocabulary, dtype=torch.bool, device=self.device)
-        mask[self._placeholders] = True
-        return mask
+        if self._placeholder_mask is None or self._placeholder_mask.device != self.device:
+            # What is made in inference mode could not be kept for a backward pass.
+            with torch.inference_mode(False):
+                mask = torch.zeros(self.head.weight.shape[0], dtype=torch.bool)
+                mask[self._placeholders] = True
+                self._placeholder_mask = mask.to(self.device)
+        return self._placeholder_mask
 
     def token_log_probs(
         self, hidden: Tensor, targets: Tensor, temperature: float, as_sampled: bool = True
     ) -> tuple[Tensor, Tensor]:  # (N,), (N,)
         """Log-prob of each target after its hidden state (N, H), and the entropy there."""
         excluded = self.placeholder_mask() if as_sampled else None
-        return token_log_probs(hidden, targets, self.head, temperature, excluded, self.logit_chunk)
+        many = len(hidden) * self.head.weight.shape[0] > KEPT_LOGITS
+        return token_log_probs(
+            hidden, targets, self.head, temperature, excluded, self.logit_chunk, recompute=many
+        )
 
     def next_log_probs(self, hidden: Tensor, temperature: float) -> Tensor:  # (B, V)
         """Log-probs of the token after each of these hidden states (B, H)."""

@@ -15,9 +15,8 @@ A group is one span of a row, and groups may share a row:
     a0..a1    xxxxxxxx \\\\                         the whole prompt, and their own past
     b0..b2    xxxxxxxx       \\\\\\                 but not each other
 
-`Layout.mask` is this diagram as a mask. `SharedPrefixAttention` computes the same without a mask
-over the row, which would hide most of what it lets be computed: one attention over prompts, one
-over completions, each with its prompt's keys before its own.
+`Layout.mask` is this diagram as a mask. `SharedPrefixAttention` (prefix_attention.py) computes the
+same without a mask over the row, which would hide most of what it lets be computed.
 
 `score` with `shared=False` is the plain way, one row for each completion with its prompt. Tests
 hold the two together.
@@ -31,10 +30,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack
+from reasonrft.policy.collate import ROW_PER_PROMPT, TEXT_KEYS, extend, stack, to_device
 from reasonrft.policy.encoder import Prompt
+from reasonrft.policy.prefix_attention import plan_attention
 
 if TYPE_CHECKING:
     from reasonrft.policy.policy import Policy
@@ -87,8 +86,9 @@ def score(
         as_sampled: Leave out the tokens that sampling leaves out: image placeholders.
     """
     shared = shared and policy.supports_shared_prefix
+    targets = torch.cat([ids for group in groups for ids in group.completions])
+    targets = to_device({"targets": targets}, policy.device)["targets"]
     hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)  # (N, H)
-    targets = torch.cat([ids for group in groups for ids in group.completions]).to(hidden.device)
     return Scores(*policy.token_log_probs(hidden, targets, temperature, as_sampled))
 
 
@@ -105,7 +105,7 @@ def _dense(policy: "Policy", groups: Sequence[Group]) -> Tensor:  # (N, H)
 
 def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tensor:  # (N, H)
     """One row for each group, or for several, in which each prompt stands once."""
-    split = policy.splits_attention and len({len(group.completions) for group in groups}) == 1
+    split = policy.scores_in_parts
     lengths = [group.length for group in groups]
     # With split attention no group needs a row of its own, nor padding.
     rows = pack(lengths, row_tokens or (sum(lengths) if split else 0))
@@ -114,18 +114,24 @@ def _shared(policy: "Policy", groups: Sequence[Group], row_tokens: int) -> Tenso
     row_tensors = [row_inputs([groups[item] for item in row]) for row in rows]
     inputs = policy.collate(row_tensors, "right", features)
     inputs |= _split_inputs(policy, groups, layout) if split else _mask_inputs(policy, layout)
-    positions = layout.positions.to(policy.device)  # (C, B, S)
+    places = {"positions": layout.positions, "predictors": layout.predictors}
+    places = to_device(places, policy.device)
+    positions = places["positions"]  # (C, B, S)
     inputs["position_ids"] = positions if len(positions) > 1 else positions[0]
     hidden = policy(**inputs, use_cache=False).last_hidden_state  # (B, S, H)
-    return hidden.flatten(0, 1)[layout.predictors.to(policy.device)]
+    return hidden.flatten(0, 1).index_select(0, places["predictors"])
 
 
 def _split_inputs(policy: "Policy", groups: Sequence[Group], layout: "Layout") -> dict[str, Any]:
-    attention = plan_attention(groups, layout.starts, layout.completions.shape)
-    dtype = policy.model.dtype
+    attention = plan_attention(
+        [group.prompt.length for group in groups],
+        [list(map(len, group.completions)) for group in groups],
+        layout.starts,
+        layout.completions.shape,
+    )
     # A family makes no mask where it is given one. NaN shows if anything used this one.
-    unused = torch.full((1, 1, 1, 1), torch.nan, dtype=dtype, device=policy.device)
-    return {"sharing": attention.to(policy.device, dtype), "attention_mask": unused}
+    unused = torch.full((1, 1, 1, 1), torch.nan, dtype=policy.model.dtype, device=policy.device)
+    return {"sharing": attention.to(policy.device), "attention_mask": unused}
 
 
 def _mask_inputs(policy: "Policy", layout: "Layout") -> dict[str, Any]:
@@ -251,106 +257,6 @@ def dense_predictors(groups: Sequence[Group], width: int) -> Tensor:  # (N,)
     return torch.cat(places)
 
 
-# Attention without a mask over the row.
-
-
-@dataclass(frozen=True)
-class SharedPrefixAttention:
-    """Where prompts and completions stand in the flattened rows, and how they attend."""
-
-    shape: tuple[int, int]  # B, S
-    prompts: Tensor  # (P, L) places of prompt tokens
-    completions: Tensor  # (P x G, T) places of completion tokens
-    mask: Tensor  # (P x G, 1, T, L + T) what completions see of their prompt and of themselves
-    back: Tensor  # (B x S,) where each token of the rows stands in [prompts, completions]
-
-    def attend(
-        self,
-        module: Any,
-        query: Tensor,  # (B, K x N, S, D)
-        key: Tensor,  # (B, K, S, D)
-        value: Tensor,
-        scaling: float,
-        dropout: float,
-    ) -> Tensor:  # (B, S, K x N, D)
-        """Prompts attend to themselves; completions to their prompt and to themselves."""
-        options: dict[str, Any] = {"scaling": scaling, "dropout": dropout}
-        queries, keys, values = (_pick(states, self.prompts) for states in (query, key, value))
-        # Padding on the right comes after all that could see it.
-        of_prompts, _ = sdpa_attention_forward(
-            module, queries, keys, values, None, is_causal=True, **options
-        )
-        queries, own_keys, own_values = (
-            _pick(states, self.completions) for states in (query, key, value)
-        )
-        keys, values = _prepend(keys, own_keys), _prepend(values, own_values)
-        of_completions, _ = sdpa_attention_forward(
-            module, queries, keys, values, self.mask, **options
-        )
-        output = torch.cat([of_prompts.flatten(0, 1), of_completions.flatten(0, 1)])
-        return output.index_select(0, self.back).unflatten(0, self.shape)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> "SharedPrefixAttention":
-        """The same on a device, with a mask that is added to attention logits of this type."""
-        mask = additive_mask(self.mask, dtype)
-        tensors = (self.prompts, self.completions, mask, self.back)
-        return SharedPrefixAttention(self.shape, *(tensor.to(device) for tensor in tensors))
-
-
-def plan_attention(
-    groups: Sequence[Group], starts: Sequence[int], shape: Sequence[int]
-) -> SharedPrefixAttention:
-    """The attention of groups of equal size that start at these places of rows of this shape."""
-    prompts, in_prompt = _places(starts, [group.prompt.length for group in groups])
-    completions, in_completion = _places(
-        [start + at for start, group in zip(starts, groups, strict=True) for at in group.begins],
-        [len(ids) for group in groups for ids in group.completions],
-    )
-    rows, size = (shape[0], shape[1]), len(groups[0].completions)
-    return SharedPrefixAttention(
-        rows,
-        prompts,
-        completions,
-        _completion_mask(in_prompt.repeat_interleave(size, dim=0), completions.shape[1]),
-        _way_back(rows, [(prompts, in_prompt), (completions, in_completion)]),
-    )
-
-
-def _places(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Where the tokens of spans stand, the last one repeated, and which of them are real."""
-    start, length = torch.tensor(starts)[:, None], torch.tensor(lengths)[:, None]
-    steps = torch.arange(max(lengths))
-    return start + steps.minimum(length - 1), steps < length
-
-
-def _completion_mask(in_prompt: Tensor, width: int) -> Tensor:
-    """All of the prompt (P x G, L), and the earlier tokens of a completion this long."""
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    to_prompt = in_prompt[:, None, None].expand(-1, 1, width, -1)
-    return torch.cat([to_prompt, causal.expand(len(in_prompt), 1, -1, -1)], -1)
-
-
-def _way_back(shape: tuple[int, int], spans: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """From [prompts, completions] back to rows; padding takes whatever comes first."""
-    places, real = (torch.cat([span[at].flatten() for span in spans]) for at in range(2))
-    back = torch.zeros(shape[0] * shape[1], dtype=torch.long)
-    back[places[real]] = torch.arange(len(places))[real]
-    return back
-
-
-def _pick(states: Tensor, places: Tensor) -> Tensor:
-    """The states (B, K, S, D) at these places (X, Y), as (X, K, Y, D)."""
-    flat = states.transpose(1, 2).flatten(0, 1)  # (B x S, K, D)
-    return flat.index_select(0, places.flatten()).unflatten(0, places.shape).transpose(1, 2)
-
-
-def _prepend(shared: Tensor, own: Tensor) -> Tensor:
-    """The states of prompts (P, K, L, D) before those of each completion (P x G, K, T, D)."""
-    # Expanded, not indexed: the gradients of completions are then added up in one order.
-    size = len(own) // len(shared)
-    return torch.cat([shared[:, None].expand(-1, size, -1, -1, -1).flatten(0, 1), own], 2)
-
-
 # From hidden states to log-probs.
 
 
@@ -361,31 +267,61 @@ def token_log_probs(
     temperature: float = 1.0,
     excluded: Tensor | None = None,  # (V,) bool
     chunk: int = 1024,
+    recompute: bool = True,
 ) -> tuple[Tensor, Tensor]:  # (N,), (N,)
     """Log-prob of each target and the entropy at its place, in float32.
 
-    Logits exist for one chunk of positions at a time, in the backward pass too.
+    Logits exist for one chunk of positions at a time, in the backward pass too, which computes them
+    again; not so without `recompute`, which is quicker where all of them are few.
     """
-    chunks = [
-        _score_chunk(states, wanted, head, temperature, excluded)
-        if not torch.is_grad_enabled()
-        else checkpoint(
-            _score_chunk, states, wanted, head, temperature, excluded, use_reentrant=False
+    recompute = recompute and torch.is_grad_enabled()
+    chunks = []
+    for states, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True):
+        args = (states, wanted, head, temperature, excluded)
+        chunks.append(
+            checkpoint(_score_chunk, *args, use_reentrant=False)
+            if recompute
+            else _score_chunk(*args)
         )
-        for states, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True)
-    ]
     return torch.cat([logp for logp, _ in chunks]), torch.cat([entropy for _, entropy in chunks])
 
 
 def _score_chunk(
     hidden: Tensor, targets: Tensor, head: Head, temperature: float, excluded: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    log_probs = scaled_logits(head(hidden), temperature, excluded).log_softmax(-1)  # (N, V)
-    chosen = log_probs.gather(-1, targets[:, None]).squeeze(-1)
-    with torch.no_grad():
-        # An excluded token has probability 0 and log-prob -inf, whose product is not a number.
-        entropy = -(log_probs.exp() * log_probs.clamp_min(torch.finfo(torch.float32).min)).sum(-1)
+    chosen, entropy = _TargetLogProbs.apply(head(hidden), targets, temperature, excluded)
     return chosen, entropy
+
+
+class _TargetLogProbs(torch.autograd.Function):
+    """log softmax(z)_target and the entropy; keeps logits as they came, and no softmax."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, temperature: float, excluded: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        scaled = scaled_logits(logits, temperature, excluded)  # (N, V)
+        lse = scaled.logsumexp(-1)
+        chosen = scaled.gather(-1, targets[:, None]).squeeze(-1) - lse
+        probabilities = scaled.sub_(lse[:, None]).exp_()
+        # With logits that exclude nothing: minus infinity by probability 0 is not a number.
+        mean = torch.linalg.vecdot(probabilities, logits.float()) / temperature
+        ctx.save_for_backward(logits, targets, lse, excluded)
+        ctx.temperature = temperature
+        entropy = lse - mean
+        ctx.mark_non_differentiable(entropy)
+        return chosen, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Of z: gradient x (one at the target - softmax(z)), by temperature."""
+        logits, targets, lse, excluded = ctx.saved_tensors
+        scale = gradients[0] / ctx.temperature
+        total = scaled_logits(logits, ctx.temperature, excluded).sub_(lse[:, None]).exp_()
+        total.mul_(-scale[:, None])
+        scale = scale if excluded is None else scale.masked_fill(excluded[targets], 0.0)
+        total.scatter_add_(-1, targets[:, None], scale[:, None])
+        return total.to(logits.dtype), None, None, None
 
 
 def scaled_logits(logits: Tensor, temperature: float, excluded: Tensor | None) -> Tensor:

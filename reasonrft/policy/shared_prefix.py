@@ -4,8 +4,8 @@ A prompt that several completions share is computed once. Attention then needs t
 are prompts and which completions belong to them. This file registers an attention implementation
 that takes this knowledge as one argument, `sharing`, and passes the work on to it:
 
-    scoring   `SharedPrefixAttention` in policy/scoring.py    [prompt | c1 | c2 | ... | cG] in a row
-    decoding  `StaticAttention` in rollout/static_attention.py one new token in each row
+    scoring   `SharedPrefixAttention` in prefix_attention.py     [prompt | c1 | ... | cG] in a row
+    decoding  `StaticAttention` in rollout/static_attention.py   one new token in each row
 
 B rows of S tokens, K heads of keys, N query heads for each of them, D width of a head.
 """

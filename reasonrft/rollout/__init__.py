@@ -3,5 +3,13 @@
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.local import LocalEngine
 from reasonrft.rollout.sampling import Sampling
+from reasonrft.rollout.vllm_server import VLLMServerEngine
 
-__all__ = ["Completion", "LocalEngine", "Rollout", "RolloutEngine", "Sampling"]
+__all__ = [
+    "Completion",
+    "LocalEngine",
+    "Rollout",
+    "RolloutEngine",
+    "Sampling",
+    "VLLMServerEngine",
+]

@@ -83,6 +83,15 @@ class RolloutEngine:
 
     That holds for the local engine. Leave it False for any other.
     """
+    runs_apart: ClassVar[bool] = False
+    """Whether `generate` needs nothing that training changes in this process, such as the policy.
+
+    Then it may run in a thread of its own while the policy learns (GRPOModule's async_steps).
+    """
+
+    def should_stop(self) -> bool:
+        """Whether the run was asked to end while it waits; trainers put their own in its place."""
+        return False
 
     def sync(self, policy: Policy, version: int) -> None:
         """Take over the policy's weights of now, which are version `version`; called by all ranks.

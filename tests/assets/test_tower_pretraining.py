@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,18 +32,24 @@ def start(tmp_path_factory) -> Path:
     return folder
 
 
-def problems(folder: Path, count: int = 24) -> MixedProblems:
-    return MixedProblems(
-        {
-            task: DrawnProblems(
-                f"perception-{task}", "tiny", count, 0, 1, folder=str(folder), workers=1
-            )
-            for task in ("counting", "structure", "transformation")
-        }
-    )
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory) -> Callable[..., MixedProblems]:
+    folder = tmp_path_factory.mktemp("drawn")
+
+    def mixed(count: int = 24) -> MixedProblems:
+        tasks = ("counting", "structure", "transformation")
+        options = {"folder": str(folder), "workers": 1}
+        return MixedProblems(
+            {
+                task: DrawnProblems(f"perception-{task}", "tiny", count, 0, 1, **options)
+                for task in tasks
+            }
+        )
+
+    return mixed
 
 
-def test_the_tower_learns_what_cells_show(start, tmp_path, monkeypatch):
+def test_the_tower_learns_what_cells_show(start, problems, monkeypatch):
     monkeypatch.setattr("reasonrft.assets.tower_pretraining.MIN_CELLS", 5)
     policy = Policy(str(start), train_parts=("projector", "tower"))
     module = TowerPretraining(policy, lambda params: torch.optim.AdamW(params, 1e-2))
@@ -50,7 +57,7 @@ def test_the_tower_learns_what_cells_show(start, tmp_path, monkeypatch):
     module.on_before_optimizer_step = lambda optimizer: losses.append(
         float(module.trainer.callback_metrics.get("train/cell_loss", torch.tensor(float("nan"))))
     )
-    data = GeneralDataModule(problems(tmp_path), batch_size=12)
+    data = GeneralDataModule(problems(), batch_size=12)
     before = {n: p.detach().clone() for n, p in _named(start)}
     quiet(max_epochs=8).fit(module, data)
     # One epoch is six batches; the very first loss is not yet logged.
@@ -60,17 +67,17 @@ def test_the_tower_learns_what_cells_show(start, tmp_path, monkeypatch):
     assert changed and all("vision_tower" in name or "projector" in name for name in changed)
 
 
-def test_too_few_problems_are_refused(start, tmp_path):
+def test_too_few_problems_are_refused(start, problems):
     module = TowerPretraining(Policy(str(start), train_parts=("projector", "tower")))
     with pytest.raises(BadInput, match="no word is in 50 cells"):
-        quiet(max_steps=1).fit(module, GeneralDataModule(problems(tmp_path, 2), batch_size=6))
+        quiet(max_steps=1).fit(module, GeneralDataModule(problems(2), batch_size=6))
 
 
-def test_cells_are_the_models_own(start, tmp_path):
+def test_cells_are_the_models_own(start, problems):
     policy = Policy(str(start))
     policy.load()
     module = TowerPretraining(policy)
-    source = problems(tmp_path, 2)
+    source = problems(2)
     source.prepare(["train"])
     train = list(source.problems("train"))
     module.words = {"red": 0, "cube": 1, "A0": 2}
@@ -88,7 +95,7 @@ def test_cells_are_the_models_own(start, tmp_path):
 
 
 @pytest.mark.parametrize("row_tokens", [None, 500])
-def test_captions_and_cells_train_the_tower(row_tokens, start, tmp_path, monkeypatch):
+def test_captions_and_cells_train_the_tower(row_tokens, start, problems, monkeypatch):
     monkeypatch.setattr("reasonrft.assets.tower_pretraining.MIN_CELLS", 5)
     policy = Policy(str(start), train_parts=("language", "projector", "tower"))
     module = CaptionPretraining(
@@ -110,7 +117,7 @@ def test_captions_and_cells_train_the_tower(row_tokens, start, tmp_path, monkeyp
         gradients.update({n: p.grad.clone() for n, p in module.named_parameters()})
 
     module.on_before_optimizer_step = kept
-    quiet(max_steps=1).fit(module, GeneralDataModule(problems(tmp_path), batch_size=6))
+    quiet(max_steps=1).fit(module, GeneralDataModule(problems(), batch_size=6))
     features, prompts = seen[0]
     # The features are those of these prompts, in their order.
     tower = TowerPretraining(policy)

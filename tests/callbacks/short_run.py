@@ -1,9 +1,5 @@
-"""A short run of GRPO with callbacks, whose completions are given.
+"""A short run of GRPO with callbacks, whose completions are given."""
 
-As a program it trains on two processes: `python -m tests.callbacks.short_run POLICY HOME`.
-"""
-
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +111,5 @@ def run(
     return one
 
 
-if __name__ == "__main__":
-    policy, home = map(Path, sys.argv[1:])
-    run(policy, home, watching(), steps=2, devices=2, strategy="ddp_fork")
+def run_on_two(folder: Path, home: Path) -> None:
+    run(folder, home, watching(), steps=2, devices=2, strategy="ddp_fork")

@@ -1,7 +1,4 @@
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -9,9 +6,10 @@ from reasonrft.callbacks import BeforeAndAfter
 from reasonrft.datamodules import CountingDataModule
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.comparison import comparison_text, differences
-from tests.callbacks.short_run import EvenSum, data, module, run, watching
+from tests.callbacks.short_run import EvenSum, data, module, run, run_on_two, watching
 from tests.datamodules.reading import MadeUp, made_up, quiet
 from tests.modules.fitting import difference, weights
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -114,15 +112,7 @@ def test_watching_changes_no_update(family_folder, tmp_path):
 
 
 def test_two_processes_share_the_work_and_write_once(finished, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "tests.callbacks.short_run",
-        str(finished.policy),
-        str(tmp_path),
-    ]
-    root = Path(__file__).resolve().parents[2]
-    assert subprocess.run(command, cwd=root, capture_output=True, timeout=300).returncode == 0
+    Forked(tmp_path, run_on_two, finished.policy, tmp_path).result()
     summary = json.loads((tmp_path / "summary.json").read_text())
     sizes = {split: found["n"] for split, found in summary["after"]["counting"].items()}
     assert sizes == {"id": 10, "ood-domain": 6}

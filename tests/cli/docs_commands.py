@@ -21,6 +21,7 @@ NOT_RUN = {
 }
 """Commands that are not run at all, by what they contain, and why."""
 PARSED_ONLY = {
+    r"vllm\.yaml": "samples with a server; tests/rollout/test_vllm_training.py has one",
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
     r"path/to/records": "the path stands for a file of yours",

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TASKS = ("counting", "structure", "transformation")
-ELSEWHERE = {"endpoint.yaml"}
-"""Run by tests/modules/test_endpoint.py."""
+ELSEWHERE = {"endpoint.yaml", "vllm.yaml"}
+"""Run by tests/modules/test_endpoint.py and tests/rollout/test_vllm_training.py."""
 
 FIT = [("sft.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml", "grpo_zero.yaml") for task in TASKS]
-FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml"), ("grpo.yaml", "lora.yaml")]
+FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml")]
 
 # With one process, too: tests/distributed has more.
 FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]

@@ -1,14 +1,11 @@
 """What goes wrong in a step ends the run in one sentence, and costs no more than this step."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from tests.cli.ending import CAPITALS, same
-from tests.cli.starting import LIMIT, Started
+from tests.starting import Started
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -91,14 +88,10 @@ def test_when_a_rank_dies_the_other_ends_in_a_sentence(rank, run, tmp_path):
     args = one.args(callback=callback) + [
         *["--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=1"]
     ]
-    command = [sys.executable, "-m", "reasonrft", *args]
-    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
-    # It comes back when both have closed standard error.
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=2 * LIMIT
-    )
-    assert done.returncode == (1 if rank else -signal.SIGKILL), done.stderr
-    assert "Traceback" not in done.stderr
+    with Started(args, tmp_path) as started:
+        code, told = started.end()  # when the other rank has ended too
+    assert code == (1 if rank else -signal.SIGKILL), told
+    assert "Traceback" not in told
     ended = ["another process that trains with this one has ended"]
     ended += ["process 1 of this run was ended by SIGKILL" if rank else "the first process"]
-    assert any(f"reasonrft: {sentence}" in done.stderr for sentence in ended)
+    assert any(f"reasonrft: {sentence}" in told for sentence in ended)

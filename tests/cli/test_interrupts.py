@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.cli.ending import CAPITALS, Run
-from tests.cli.starting import Started
+from tests.starting import Started
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HANGING = {"class_path": "tests.cli.faulty.Hanging"}

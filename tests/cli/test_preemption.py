@@ -2,14 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from reasonrft.cli import main
 from tests.cli.ending import same
-from tests.cli.starting import LIMIT, Started
+from tests.starting import Started
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LAST = ["--ckpt_path", "last"]
@@ -103,12 +101,9 @@ def test_two_ranks_stop_at_the_same_step_though_one_alone_is_told(run, tmp_path)
     args = one.args(callback=signalled(signal.SIGTERM, 1, rank=1)) + [
         *["--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=1", *LAST]
     ]
-    command = [sys.executable, "-m", "reasonrft", *args]
-    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=2 * LIMIT
-    )
-    assert done.returncode == 143, done.stderr
-    assert "step 4 is saved" in done.stderr and one.saved_step() == 4
-    assert "Traceback" not in done.stderr
+    with Started(args, tmp_path) as started:
+        code, told = started.end()
+    assert code == 143, told
+    assert "step 4 is saved" in told and one.saved_step() == 4
+    assert "Traceback" not in told
     assert sorted(one.logged()) == [0, 1]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from reasonrft.cli.run_manifest import adapt
 from tests.cli.running import SMALL as TWO_STEPS
 from tests.cli.running import run, stopped
 
@@ -80,6 +81,14 @@ def test_what_would_be_another_run_is_refused_and_can_be_gone_on_with(
         run(f"{FIT} --ckpt_path last --resume_changed true", **options)
     assert "though it is of another run" in caplog.text
     assert steps(begun) == 3
+
+
+def test_master_weights_of_another_optimizer_are_left_out():
+    state = {"combined_loader": []}
+    checkpoint = {"optimizer_states": [{}], "lr_schedulers": [{}]}
+    checkpoint["loops"] = {"fit_loop": {"state_dict": state}}
+    adapt(checkpoint, {"model.master_weights": (True, False)})
+    assert checkpoint["optimizer_states"] == checkpoint["lr_schedulers"] == []
 
 
 def test_where_the_last_is_gone_the_one_before_is_taken(begun, capsys, caplog):

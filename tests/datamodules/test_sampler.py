@@ -58,6 +58,20 @@ def test_a_loader_goes_on_where_another_was_left(at, workers):
     assert len(resumed) == 13
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_batch_that_was_peeked_at_is_read_next_and_counted_then(workers):
+    whole, following = read(loader(order()), 2), read(loader(order()), 3)
+    peeked = loader(order(), workers)
+    peeked.order.set_epoch(2)
+    for at, batch in enumerate(peeked):
+        assert batch == whole[at]
+        for _ in range(2):
+            assert peeked.peek() == [*whole, following[0]][at + 1]
+        assert peeked.peek(ends_epoch=True) == following[0]
+        assert peeked.state_dict()["seen"] == at + 1
+    assert read(peeked, 3) == following
+
+
 def test_a_checkpoint_from_the_end_of_an_epoch_starts_the_next():
     left = loader(order())
     read(left, 2)

@@ -1,7 +1,7 @@
 """Runs on two ranks that are killed with SIGKILL, and go on on two and on one.
 
-As a program it runs them all, each in processes that it forks: POLICY HOME. What they run is the
-command line, in the environment that torchrun makes.
+What they run, each in processes that are forked, is the command line in the environment that
+torchrun makes.
 """
 
 import os
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Imported before processes are forked: it takes longer than all the rest.
-import reasonrft.cli.training_cli  # noqa: F401
+import torch
+
 from reasonrft.cli import main
 from reasonrft.datamodules import ProblemSource
 from reasonrft.problems import Problem
@@ -91,6 +91,7 @@ def start(args: list[str], ranks: int) -> list[int]:
         if process == 0:
             own = {"RANK": rank, "LOCAL_RANK": rank} | common if ranks > 1 else {}
             os.environ.update({key: str(value) for key, value in own.items()})
+            torch.set_num_threads(1)
             _run(args)
         processes.append(process)
     return processes
@@ -134,7 +135,6 @@ def run_case(name: str, folder: Path, home: Path) -> None:
     finish(start([*arguments(name, 1, folder, home, one), "--ckpt_path", "last"], 1))
 
 
-if __name__ == "__main__":
-    policy, home = map(Path, sys.argv[1:])
+def run_all(folder: Path, home: Path) -> None:
     for name in CASES:
-        run_case(name, policy, home)
+        run_case(name, folder, home)

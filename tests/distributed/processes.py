@@ -1,14 +1,12 @@
 """Programs of several processes, run once for all tests that look at what they leave."""
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock
 from torch import distributed, multiprocessing
 
@@ -26,19 +24,6 @@ def run_once(base: Path, name: str, run: Callable[[Path], None]) -> Path:
     return home
 
 
-def run_module(module: str, *args: object, seconds: float) -> None:
-    """Run a module as a program; it and all that it has started end when time is up."""
-    command = [sys.executable, "-m", module, *map(str, args)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, start_new_session=True) as running:
-        try:
-            running.wait(timeout=seconds)
-        except BaseException:
-            os.killpg(running.pid, signal.SIGKILL)
-            raise
-    assert running.returncode == 0
-
-
 def fork_ranks(function: Callable[..., None], ranks: int, home: Path, *args: Any) -> None:
     """Call a function in several processes that know of each other."""
     given = (function, ranks, home, *args)
@@ -50,5 +35,6 @@ def _be_rank(rank: int, function: Callable[..., None], ranks: int, home: Path, *
     meeting = f"file://{home / f'meeting-of-{ranks}'}"
     distributed.init_process_group("gloo", meeting, PATIENCE, world_size=ranks, rank=rank)
     os.environ["LOCAL_RANK"] = str(rank)
+    torch.set_num_threads(1)
     function(ranks, home, *args)
     distributed.destroy_process_group()

@@ -1,9 +1,5 @@
-"""Fine-tunings whose weights are spread over ranks, and that go on from checkpoints.
+"""Fine-tunings whose weights are spread over ranks, and that go on from checkpoints."""
 
-As a program it runs them on two ranks, and one of them on four: POLICY HOME.
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +24,7 @@ CASES: dict[str, dict[str, Any]] = {
     "consolidated": {"checkpoints": "consolidated"},
     "adapter": {"adapter": Lora(rank=4), "quantize": "nf4"},
     "8-bit": {"optimizer": AdamW8bit, "min_8bit_size": 64},
+    "master": {"dtype": "bfloat16", "master_weights": True},
     "accumulated": {"accumulate_grad_batches": 2},
     "ddp": {"checkpoints": None},
 }
@@ -52,14 +49,20 @@ def tune(
     quantize: Any = None,
     optimizer: Any = torch.optim.AdamW,
     min_8bit_size: int | None = None,
+    dtype: Any = "float32",
+    master_weights: bool = False,
     accumulate_grad_batches: int = 1,
     **strategy: Any,
 ) -> dict[str, Any]:
     """Three epochs on eight examples, four of them at a time; their losses and last weights."""
     torch.manual_seed(0)  # for adapters
     options = {"min_8bit_size": min_8bit_size} if min_8bit_size else {}
-    policy = Policy(str(folder), adapter=adapter, quantize=quantize)
-    module = SFTModule(policy, lambda parameters: optimizer(parameters, 0.003, **options))
+    policy = Policy(str(folder), adapter=adapter, quantize=quantize, dtype=dtype)
+    module = SFTModule(
+        policy,
+        lambda parameters: optimizer(parameters, 0.003, **options),
+        master_weights=master_weights,
+    )
     losses = Losses()
     trainer = quiet(
         devices=ranks,
@@ -94,7 +97,7 @@ def run_cases(ranks: int, home: Path, folder: Path) -> None:
         torch.save(outcome, home / f"from-one-{distributed.get_rank()}.pt")
 
 
-if __name__ == "__main__":
-    policy, home = map(Path, sys.argv[1:])
+def run_on_several(folder: Path, home: Path) -> None:
+    """Run them on two ranks, and one of them on four."""
     for ranks in (2, 4):
-        fork_ranks(run_cases, ranks, home, policy)
+        fork_ranks(run_cases, ranks, home, folder)

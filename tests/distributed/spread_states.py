@@ -1,9 +1,5 @@
-"""States whose tensors are spread over ranks, as FSDP2 spreads parameters.
+"""States whose tensors are spread over ranks, as FSDP2 spreads parameters."""
 
-As a program it takes them apart and puts them together on four ranks: HOME is where it tells of it.
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,5 +79,6 @@ def hold(state: Any, number: int, given: Tensor | Pieces) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    fork_ranks(take_apart, 4, Path(sys.argv[1]))
+def run_on_four(home: Path) -> None:
+    """Take them apart and put them together, and tell of it in a folder."""
+    fork_ranks(take_apart, 4, home)

@@ -24,6 +24,7 @@ from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
 from tests.modules.fitting import PROBLEMS, Capitals, Losses
+from tests.rollout.apart import ApartEngine
 
 MIXED = [replace(problem, images=()) if at < 5 else problem for at, problem in enumerate(PROBLEMS)]
 """More than a rank's half has no image."""
@@ -33,6 +34,13 @@ WEIGHTS: dict[str, dict[str, Any]] = {
     "lora": {"adapter": Lora(rank=4)},
     "qlora": {"adapter": Lora(rank=4), "quantize": "nf4"},
 }
+
+
+class Again(ProblemLoader):
+    """The batch after the last is the first one."""
+
+    def peek(self, ends_epoch: bool) -> Any:
+        return next(iter(self))
 
 
 class Dealt(GeneralDataModule):
@@ -50,7 +58,7 @@ class Dealt(GeneralDataModule):
         count = len(self.dealt)
         mine = range(count) if ranks == 1 else [range(self.first), range(self.first, count)][rank]
         batches = [list(mine[part :: self.parts]) for part in range(self.parts)]
-        return ProblemLoader(self.dealt, batches, self._encode(self._kind))
+        return Again(self.dealt, batches, self._encode(self._kind))
 
 
 class Half(Reward):
@@ -162,6 +170,7 @@ def cases() -> dict[str, dict[str, Any]]:
         "grpo-empty": {"method": "grpo", "first": 8},
         "grpo-silent": {"method": "grpo", "first": 4, "beta": 0.0},
         "grpo-recomputed": {"method": "grpo", "loaded": {"activation_checkpointing": True}},
+        "grpo-ahead": {"method": "grpo", "engine": ApartEngine(), "async_steps": 1},
         "grpo-resampled": {"method": "grpo", "resample": 2, "group_size": 2},
     }
     return matrix | {name: {"steps": 3, **options} for name, options in brief.items()}

@@ -3,10 +3,11 @@
 import pytest
 from safetensors.torch import load_file
 
-from tests.distributed.killed_ranks import CASES, ROWS
-from tests.distributed.processes import run_module, run_once
+from tests.distributed.killed_ranks import CASES, ROWS, run_all
+from tests.distributed.processes import run_once
 from tests.modules.fitting import difference
 from tests.modules.test_resume import curves
+from tests.starting import Forked
 
 FILES = {"sft": "policy/model.safetensors", "grpo": "adapter/adapter_model.safetensors"}
 
@@ -16,7 +17,7 @@ def home(family_folder, tmp_path_factory):
     folder = family_folder("qwen3-vl")
 
     def run(home):
-        run_module("tests.distributed.killed_ranks", folder, home, seconds=600)
+        Forked(home, run_all, folder, home).result(seconds=600)
 
     return run_once(tmp_path_factory.getbasetemp(), "killed-ranks", run)
 

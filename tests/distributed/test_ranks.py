@@ -10,10 +10,19 @@ from safetensors.torch import load_file
 
 from reasonrft.policy import Policy
 from tests.distributed.leaving import leave
-from tests.distributed.processes import run_module, run_once
+from tests.distributed.processes import run_once
 from tests.distributed.ten_steps import CASES, STRATEGIES, load, ten_steps
-from tests.distributed.two_ranks import REINFORCED, STOPPED, TUNED, reinforce, share, tune
+from tests.distributed.two_ranks import (
+    REINFORCED,
+    STOPPED,
+    TUNED,
+    reinforce,
+    run_on_two,
+    share,
+    tune,
+)
 from tests.modules.fitting import difference
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -29,7 +38,7 @@ def ranks(family_folder, tmp_path_factory) -> Any:
     folder = family_folder("qwen3-vl")
 
     def train(home: Path) -> None:
-        run_module("tests.distributed.two_ranks", folder, home, seconds=900)
+        Forked(home, run_on_two, folder, home).result(seconds=900)
 
     home = run_once(tmp_path_factory.getbasetemp(), "ranks", train)
     return lambda name: [torch.load(home / f"{name}-{rank}.pt") for rank in (0, 1)]
@@ -114,6 +123,15 @@ def test_ragged_completions_and_a_rank_without_an_image_are_among_them(folder):
     mixed = CASES["grpo-imageless"]
     assert not any(problem.images for problem in mixed["problems"][: mixed["first"]])
     assert any(problem.images for problem in mixed["problems"][mixed["first"] :])
+
+
+def test_ranks_sample_through_one_server_whose_weights_the_first_keeps_in_step(ranks):
+    first, second = ranks("served")
+    assert first["metrics"] == second["metrics"]
+    assert (first["synced"], second["synced"]) == (2, None)
+    for metrics in first["metrics"]:
+        assert metrics["perf/requests_0"] == 4  # two prompts of each rank
+        assert 0 < metrics["train/rollout_logprob_diff_max"] < 1e-3
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

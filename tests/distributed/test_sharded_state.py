@@ -7,14 +7,15 @@ import torch
 
 from reasonrft.checkpoints import SafeCheckpointIO
 from reasonrft.distributed.sharded_state import Pieces
-from tests.distributed.processes import run_module, run_once
-from tests.distributed.spread_states import MESHES, SHAPES, whole, whole_state
+from tests.distributed.processes import run_once
+from tests.distributed.spread_states import MESHES, SHAPES, run_on_four, whole, whole_state
+from tests.starting import Forked
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Any:
     def run(home):
-        run_module("tests.distributed.spread_states", home, seconds=150)
+        Forked(home, run_on_four, home).result(seconds=150)
 
     return run_once(tmp_path_factory.getbasetemp(), "spread-states", run)
 

@@ -8,9 +8,10 @@ import torch
 from reasonrft.checkpoints import SafeCheckpointIO
 from reasonrft.distributed.sharding_strategy import ShardingStrategy, make_mesh
 from reasonrft.errors import BadInput
-from tests.distributed.processes import run_module, run_once
-from tests.distributed.sharded_training import CASES, tune
+from tests.distributed.processes import run_once
+from tests.distributed.sharded_training import CASES, run_on_several, tune
 from tests.modules.fitting import difference
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -26,7 +27,7 @@ def home(family_folder, tmp_path_factory):
 
     def run(home):
         torch.save(tune(folder, 1, save=home / "alone.ckpt"), home / "alone.pt")
-        run_module("tests.distributed.sharded_training", folder, home, seconds=400)
+        Forked(home, run_on_several, folder, home).result(seconds=400)
 
     return run_once(tmp_path_factory.getbasetemp(), "sharded-training", run)
 
@@ -48,9 +49,11 @@ def test_a_run_goes_on_to_the_same_bits_on_as_many_ranks(name, home):
 def test_a_run_goes_on_alone_within_float_error(name, home, folder):
     (whole, _), _ = outcomes(home, name)
     rest = tune(folder, 1, resume=home / f"{name}.ckpt", **CASES[name])
-    assert difference(whole["weights"], rest["weights"]) < 1e-4
+    # In bfloat16 a gradient is rounded where ranks add theirs up.
+    error = 0.03 if name == "master" else 1e-4
+    assert difference(whole["weights"], rest["weights"]) < error
     steps = {step: whole["losses"][step] for step in rest["losses"]}
-    assert rest["losses"] == pytest.approx(steps, abs=1e-4)
+    assert rest["losses"] == pytest.approx(steps, abs=error)
 
 
 def test_a_run_goes_on_from_one_process_on_two_ranks(home):

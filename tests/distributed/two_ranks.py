@@ -1,11 +1,7 @@
-"""Trainings that must come to the same on one process and on two.
-
-As a program it runs all of them on two: `python -m tests.distributed.two_ranks POLICY HOME`.
-"""
+"""Trainings that must come to the same on one process and on two."""
 
 import faulthandler
 import random
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +21,7 @@ from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, quiet
 from tests.distributed.leaving import leave, refuse
 from tests.distributed.processes import fork_ranks
+from tests.distributed.served_ranks import served
 from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
 
@@ -193,6 +190,7 @@ def _runs(folder: Path, home: Path) -> Iterator[tuple[str, Callable[[], dict[str
     for train, cases in ((reinforce, REINFORCED), (tune, TUNED), (stop, STOPPED)):
         for name, options in cases.items():
             yield name, partial(train, folder, 2, **options)
+    yield "served", partial(served, folder, home)
     for strategy, make in STRATEGIES.items():
         for name, options in CASES.items():
             yield f"{name}-{strategy}", partial(ten_steps, folder, make(), **options)
@@ -208,6 +206,6 @@ def _run_all(ranks: int, home: Path, folder: Path) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
-if __name__ == "__main__":
-    # Forked before any tensor is computed, for importing takes longer than the rest.
-    fork_ranks(_run_all, 2, Path(sys.argv[2]), Path(sys.argv[1]))
+def run_on_two(folder: Path, home: Path) -> None:
+    """All of them, on two processes that write what they come to."""
+    fork_ranks(_run_all, 2, home, folder)

@@ -165,7 +165,12 @@ def test_importance_weights_by_hand():
         rollout=rollout,
     )
     output = GRPOLoss(importance_cap=3.0)(inputs)
-    assert output.importance.item() == pytest.approx((2 + 0.5 + 3) / 3)
+    assert output.importance.weights.tolist() == pytest.approx([2, 0.5, 3])
+    assert output.importance.truncated.tolist() == [False, False, True]
+    assert output.importance.log_ratios.exp().tolist() == pytest.approx([2, 0.5, 4])
+    # k3 of KL(rollout || old), with the ratio as it is: r - log r - 1.
+    expected = [1 - math.log(2), math.log(2) - 0.5, 3 - math.log(4)]
+    assert output.importance.kl.tolist() == pytest.approx(expected)
     assert output.total.item() == pytest.approx(-(2 + 0.5 - 3) / 3)
     assert gradient(inputs, GRPOLoss(importance_cap=3.0)) == pytest.approx([-2 / 3, -0.5 / 3, 1.0])
 
@@ -174,7 +179,7 @@ def test_importance_weights_by_hand():
 def test_a_sampler_that_is_the_scorer_is_not_corrected(loss):
     plain = tokens([-1.0, -2.0], old=[-1.5, -1.0], advantages=[0.5, -0.5])
     same = tokens([-1.0, -2.0], old=[-1.5, -1.0], advantages=[0.5, -0.5], rollout=[-1.5, -1.0])
-    assert loss()(plain).importance.item() == 1
+    assert loss()(plain).importance is None
     assert torch.equal(loss()(plain).total, loss()(same).total)
 
 

@@ -1,13 +1,9 @@
-"""A module that answers without any model, on problems that are made up.
+"""A module that answers without any model, on problems that are made up."""
 
-As a program it tests itself, and may be made to die: `python -m tests.modules.answering RESULTS
---die-after BATCHES`.
-"""
-
-import argparse
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -96,17 +92,8 @@ def trainer(root: Any, **options: Any) -> Trainer:
     return Trainer(accelerator="cpu", default_root_dir=root, **options)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("results")
-    parser.add_argument("--die-after", type=int)
-    parser.add_argument("--ranks", type=int, default=1)
-    parser.add_argument("--blind", action="store_true")
-    chosen = parser.parse_args()
-    strategy = "ddp_fork" if chosen.ranks > 1 else "auto"
-    module = Counter(die_after=chosen.die_after, results=chosen.results, blind=chosen.blind)
-    trainer(chosen.results, devices=chosen.ranks, strategy=strategy).test(module, data())
-
-
-if __name__ == "__main__":
-    main()
+def be_tested(results: Path, ranks: int = 1, **options: Any) -> None:
+    """The test of a module that may be made to die."""
+    module = Counter(results=str(results), **options)
+    strategy = "ddp_fork" if ranks > 1 else "auto"
+    trainer(results, devices=ranks, strategy=strategy).test(module, data())

@@ -1,8 +1,7 @@
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from reasonrft.policy import Policy
 from reasonrft.policy.special_tokens import placeholder_ids
 from reasonrft.problems import Problem
 from reasonrft.tasks import CountingTask
-from tests.modules.answering import Counter, Reader, data, made_up, trainer
+from tests.modules.answering import Counter, Reader, be_tested, data, made_up, trainer
+from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -172,7 +172,7 @@ def test_answers_of_the_modes_are_kept_apart_and_not_asked_again(tmp_path):
 
 
 def test_blind_answers_of_several_ranks_count_once(tmp_path):
-    assert run_program(tmp_path, "--ranks", "2", "--blind") == 0
+    Forked(tmp_path, partial(be_tested, tmp_path, 2, blind=True)).result()
     assert (tmp_path / "answers.blind.rank1.jsonl").exists()
     splits = json.loads((tmp_path / "summary.json").read_text())["tasks"]["counting"]
     assert [found["blind"]["n"] for found in splits.values()] == [10, 5]
@@ -235,14 +235,9 @@ def test_a_blind_prompt_holds_no_image_and_no_place_for_one():
     assert "pixel_values" in prompt.inputs and "pixel_values" not in other.inputs
 
 
-def run_program(folder: Path, *options: str) -> int:
-    command = [sys.executable, "-m", "tests.modules.answering", str(folder), *options]
-    root = Path(__file__).resolve().parents[2]
-    return subprocess.run(command, cwd=root, capture_output=True, timeout=300).returncode
-
-
 def test_an_evaluation_that_was_killed_goes_on(tmp_path):
-    assert run_program(tmp_path, "--die-after", "3") == -9
+    with Forked(tmp_path, partial(be_tested, tmp_path, die_after=3)) as killed:
+        assert killed.end()[0] == -9
     kept = answers(tmp_path)
     assert 0 < len(kept) < 10
     assert not (tmp_path / "summary.json").exists()
@@ -260,7 +255,7 @@ def test_an_evaluation_that_was_killed_goes_on(tmp_path):
 def test_several_ranks_share_the_work_and_report_once(tmp_path):
     trainer(tmp_path, limit_test_batches=1).test(Counter(results=str(tmp_path)), data())
     first = len(answers(tmp_path))
-    assert run_program(tmp_path, "--ranks", "2") == 0
+    Forked(tmp_path, be_tested, tmp_path, 2).result()
     assert (tmp_path / "answers.rank1.jsonl").exists()
     assert len(answers(tmp_path)) == len({line["key"] for line in answers(tmp_path)}) == 15
     assert first < 15

@@ -1,12 +1,8 @@
 """A run that is killed with SIGKILL and started again ends as if nothing had happened."""
 
 import csv
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from reasonrft.cli import main
+from tests.starting import Started
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -37,12 +34,12 @@ trainer:
     - class_path: ExportPolicy
 """
 STAGE_1 = {
-    "trainer.max_epochs": 8,
+    "trainer.max_epochs": 5,
     "trainer.accumulate_grad_batches": 2,
     "data.workers": 1,
 }
 STAGE_2 = {
-    "trainer.max_steps": 80,  # two for each batch
+    "trainer.max_steps": 50,  # two for each batch
     "model.updates": 2,
     "model.beta": 0.04,
     "model.group_size": 4,
@@ -50,7 +47,7 @@ STAGE_2 = {
     "model.rewards": '{"capitals": {"class_path": "tests.modules.fitting.Capitals"}}',
     "model.optimizer.init_args.lr": 0.001,
 }
-ROWS = 40
+ROWS = 25
 
 
 CHECKED = "train/image_gap"  # logged at the start of each process
@@ -79,13 +76,10 @@ def rows_in(run: Path, version: int = 0) -> int:
 
 def kill_after(rows: int, args: list[str], run: Path, version: int) -> None:
     """Kill the start of a run that has this version of curves when they have so many rows."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-m", "reasonrft", *args]
-    killed = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    while killed.poll() is None and rows_in(run, version) < rows:
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    with Started(args, run.parent) as killed:
+        killed.wait_for(lambda: rows_in(run, version) >= rows)
+        killed.send(signal.SIGKILL)
+        assert killed.end()[0] == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
@@ -100,10 +94,10 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     options = {
         "policy": family_folder("qwen3-vl"),
         "data.source.folder": tmp_path_factory.getbasetemp() / "drawn-for-resuming",
-        "data.source.train": 40,
+        "data.source.train": 20,
         "data.source.val": 1,
         "data.source.test": 1,
-        "data.batch_size": 4,
+        "data.batch_size": 2,
         **stage,
     }
     args = ["fit", "--config", str(CONFIGS / config), "--config", str(overlay)]
@@ -113,7 +107,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
 
     args += [f"--trainer.default_root_dir={halves}"]
     for version in range(kills):
-        kill_after(random.randrange(4, 25 // kills), args, halves, version)
+        kill_after(random.randrange(4, 16 // kills), args, halves, version)
         args += ["--ckpt_path", "last"] * (version == 0)
     main(args)
 

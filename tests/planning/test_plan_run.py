@@ -69,7 +69,8 @@ def held(values: Any) -> int:
 
 @pytest.mark.parametrize("options", POLICIES)
 def test_weights_gradients_and_reference_are_those_of_the_loaded_policy(options, folder):
-    update = planned(folder, **options).phases["update"]
+    phases = planned(folder, **options).phases
+    update = phases["update"]
     policy = Policy(str(folder), **options)
     policy.load()
     weights = held([*policy.parameters(), *policy.buffers()])
@@ -79,7 +80,7 @@ def test_weights_gradients_and_reference_are_those_of_the_loaded_policy(options,
     assert update["weights"] + update.get("weights in 4 bits", 0) == weights
     trained = sum(value.nbytes for value in policy.parameters() if value.requires_grad)
     assert update["reference"] == trained
-    assert planned(folder, **options).phases["optimizer"]["gradients"] == trained
+    assert phases["optimizer"]["gradients"] == trained
 
 
 def momentum(params: Any, lr: float) -> torch.optim.Optimizer:
@@ -103,6 +104,17 @@ def test_the_state_of_an_optimizer_is_that_after_a_step(optimizer, folder):
             value.grad = torch.zeros_like(value)
     made.step()
     assert predicted == held(tensors(dict(made.state)))
+
+
+def test_master_weights_are_planned_as_part_of_the_optimizer(folder):
+    module = SFTModule(Policy(str(folder), dtype="bfloat16"), master_weights=True)
+    phases = plan_run(module, data(), {"limit_val_batches": 0}, on_gpu=False).phases
+    trained = sum(value.numel() for value in module.policy.parameters() if value.requires_grad)
+    steps = 4 * sum(1 for value in module.policy.parameters() if value.requires_grad)
+    # A copy and two moments in float32, and the number of steps beside each.
+    assert phases["update"]["optimizer"] == 12 * trained + steps
+    assert phases["update"]["gradients"] == 2 * trained
+    assert phases["optimizer"]["gradients"] == 4 * trained  # none in bfloat16 beside them
 
 
 def test_without_beta_there_is_no_reference(folder):

@@ -50,3 +50,36 @@ def test_logits_exist_for_one_chunk_at_a_time():
     token_log_probs(hidden, torch.zeros(10, dtype=torch.long), watched, chunk=4)[0].sum().backward()
     assert max(sizes) == 4
     assert sum(sizes) == 20  # once forward, once again in the backward pass
+
+
+def test_few_logits_are_not_computed_again():
+    sizes = []
+    head = head_of(7, 3)
+
+    def watched(hidden: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(hidden))
+        return head(hidden)
+
+    hidden = torch.zeros(10, 3, requires_grad=True)
+    targets = torch.zeros(10, dtype=torch.long)
+    token_log_probs(hidden, targets, watched, chunk=4, recompute=False)[0].sum().backward()
+    assert sizes == [4, 4, 2]
+
+
+def test_gradients_are_those_of_a_log_softmax():
+    head = head_of(9, 4).double()
+    targets, excluded = torch.tensor([0, 3, 8, 3, 1]), torch.arange(9) == 5
+    hidden = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.linspace(-1, 2, 5)
+    found, _ = token_log_probs(hidden, targets, head, 0.7, excluded)
+    logits = (head(hidden).float() / 0.7).masked_fill(excluded, -torch.inf)
+    expected = logits.log_softmax(-1)[range(5), targets]
+    torch.testing.assert_close(found, expected)
+    inputs = (hidden, head.weight)
+    torch.testing.assert_close(
+        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((expected * weights).sum(), inputs),
+        check_dtype=False,
+        rtol=1e-5,
+        atol=1e-6,
+    )

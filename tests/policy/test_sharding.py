@@ -1,12 +1,6 @@
-"""A policy that is spread over two ranks computes what a whole one does.
+"""A policy that is spread over two ranks computes what a whole one does."""
 
-As a program it is one of the ranks: `python -m tests.policy.test_sharding POLICY HOME RANK`.
-"""
-
-import os
-import subprocess
-import sys
-from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +14,9 @@ from reasonrft.policy import Group, Policy, score
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.sharding import data_mesh, full_state_dict, gather, local, shard
 from reasonrft.rollout import Sampling
+from tests.distributed.processes import fork_ranks
 from tests.policy.problems import generate, groups_of, ragged
+from tests.starting import Forked
 
 
 def load(folder: str) -> Policy:
@@ -48,9 +44,11 @@ def measure(policy: Policy, groups: list[Group]) -> dict[str, Any]:
     return outcome
 
 
-def run(rank: int, folder: str, home: str) -> None:
-    meeting = f"file://{home}/meeting"
-    distributed.init_process_group("gloo", meeting, timedelta(seconds=60), world_size=2, rank=rank)
+def run_on_two(home: Path, folder: str) -> None:
+    fork_ranks(run, 2, home, folder)
+
+
+def run(ranks: int, home: Path, folder: str) -> None:
     policy = load(folder)
     batch = ragged(policy)
     groups = groups_of(batch, generate(policy, batch, 3, Sampling(max_tokens=7)))
@@ -62,20 +60,12 @@ def run(rank: int, folder: str, home: str) -> None:
     assert data_mesh(init_device_mesh("cpu", (2, 1), mesh_dim_names=names)).size() == 2
     with pytest.raises(BadInput, match="tensor_parallel_size is 2"):
         data_mesh(init_device_mesh("cpu", (1, 2), mesh_dim_names=names))
-    torch.save(outcome, f"{home}/{rank}.pt")
-    distributed.destroy_process_group()
+    torch.save(outcome, home / f"{distributed.get_rank()}.pt")
 
 
 def test_two_shards_compute_what_a_whole_policy_does(family_folder, tmp_path):
     folder = str(family_folder("qwen3-vl"))
-    command = [sys.executable, "-m", "tests.policy.test_sharding", folder, str(tmp_path)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    ranks = [subprocess.Popen([*command, str(rank)], env=environment) for rank in (0, 1)]
-    try:
-        assert [process.wait(timeout=240) for process in ranks] == [0, 0]
-    finally:
-        for process in ranks:
-            process.kill()
+    Forked(tmp_path, run_on_two, tmp_path, folder).result()
     policy = load(folder)
     batch = ragged(policy)
     groups = groups_of(batch, generate(policy, batch, 3, Sampling(max_tokens=7)))
@@ -94,7 +84,3 @@ def test_two_shards_compute_what_a_whole_policy_does(family_folder, tmp_path):
     torch.testing.assert_close(whole["reference"], whole["start"], atol=0, rtol=0)
     assert (whole["moved"] - whole["reference"]).abs().max() > 0.1
     assert torch.equal(whole["moved"], whole["moved again"])
-
-
-if __name__ == "__main__":
-    run(int(sys.argv[3]), *sys.argv[1:3])

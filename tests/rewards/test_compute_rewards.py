@@ -1,7 +1,5 @@
 import signal
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ from reasonrft.rewards.compute_rewards import (
     weighted_sum,
 )
 from tests.conftest import problem
+from tests.starting import Forked
 
 
 @dataclass
@@ -158,53 +157,31 @@ def test_asked_to_stop_the_wait_ends():
         compute_rewards({"slow": Sleeping()}, WRITTEN, stopped=lambda: True)
 
 
-SLEEPER = """
-import signal
-import time
+class Asleep(Reward):
+    """Never comes back, and says when it is asked."""
 
-import torch
-from reasonrft.rewards import Reward
-from reasonrft.errors import Stopped
-from reasonrft.rewards.compute_rewards import compute_rewards
-from tests.rewards.test_compute_rewards import WRITTEN
-
-asked = []
-
-
-class Sleeping(Reward):
     def __call__(self, completions, problems, step=0):
         print("asleep", flush=True)
         time.sleep(3600)
 
 
-{handler}
-try:
-    compute_rewards({{"slow": Sleeping()}}, WRITTEN, stopped=lambda: bool(asked))
-except (Stopped, KeyboardInterrupt) as reason:
-    raise SystemExit(143)
-"""
-
-
-@pytest.mark.parametrize(
-    ("sent", "handler"),
-    [
-        (signal.SIGTERM, "signal.signal(signal.SIGTERM, lambda *_: asked.append(1))"),
-        (signal.SIGINT, ""),
-    ],
-)
-def test_a_signal_ends_the_process_whatever_a_reward_does(sent: int, handler: str):
-    program = textwrap.dedent(SLEEPER).format(handler=handler)
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def wait_for_a_reward(handled: bool) -> None:
+    asked: list[int] = []
+    if handled:
+        signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "asleep\n"
-        process.send_signal(sent)
-        _, errors = process.communicate(timeout=60)  # a bound on hanging
-        assert process.returncode == 143, errors
-    finally:
-        process.kill()
+        compute_rewards({"slow": Asleep()}, WRITTEN, stopped=lambda: bool(asked))
+    except (Stopped, KeyboardInterrupt):
+        raise SystemExit(143) from None
+
+
+@pytest.mark.parametrize(("sent", "handled"), [(signal.SIGTERM, True), (signal.SIGINT, False)])
+def test_a_signal_ends_the_process_whatever_a_reward_does(sent: int, handled: bool, tmp_path):
+    with Forked(tmp_path, wait_for_a_reward, handled) as waiting:
+        waiting.wait_for(lambda: waiting.has_printed("asleep\n"))
+        waiting.send(sent)
+        code, told = waiting.end(seconds=60)
+    assert code == 143, told
 
 
 def test_a_partial_reward_and_an_accuracy_are_told_apart():

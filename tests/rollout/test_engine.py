@@ -1,5 +1,6 @@
 """Engines and losses of one's own, as docs/method.md shows them."""
 
+import math
 import re
 from pathlib import Path
 
@@ -66,12 +67,17 @@ def test_an_engine_whose_log_probs_are_off_is_corrected_up_to_the_cap(family_fol
             return rollout
 
     metrics = one_step(module(family_folder("qwen3-vl"), engine=Off()))
-    assert metrics["train/importance_weight"] == 2  # 4, capped
+    assert metrics["train/importance_weight"] == pytest.approx(2)  # 4, capped
+    assert metrics["train/importance_truncated"] == 1
+    assert metrics["train/importance_sample_size"] == pytest.approx(1)  # all weigh the same
+    assert metrics["train/importance_log_ratio_max"] == pytest.approx(math.log(4), abs=1e-3)
+    assert metrics["train/rollout_kl"] == pytest.approx(3 - math.log(4), abs=1e-3)
+    assert metrics["train/staleness"] == 0
 
 
-def test_the_local_engine_has_importance_weights_of_exactly_one(family_folder):
+def test_the_local_engine_is_the_scorer_and_needs_no_importance_weights(family_folder):
     metrics = one_step(module(family_folder("qwen3-vl"), updates=2))
-    assert metrics["train/importance_weight"] == 1
+    assert not [name for name in metrics if "importance" in name or "staleness" in name]
 
 
 def test_engines_answer_greedily_alike(family_folder):
@@ -83,6 +89,17 @@ def test_engines_answer_greedily_alike(family_folder):
     rollout = engine.generate(batch, 1, greedy)
     assert rollout.texts == generate(policy, batch, 1, greedy).texts
     assert rollout.policy_version == 3
+
+
+def test_answers_of_another_engine_are_told_apart(family_folder):
+    own, local = (
+        module(family_folder("qwen3-vl"), engine=engine)
+        for engine in (class_in_docs("GenerateEngine")(), None)
+    )
+    for one in (own, local):
+        one.trainer = quiet()
+        one.configure_model()
+    assert own.identity() == local.identity() | {"engine": "GenerateEngine"}
 
 
 def test_a_loss_of_ones_own(family_folder):
