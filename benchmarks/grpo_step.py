@@ -108,7 +108,7 @@ def check_versions(chosen: Namespace, device: str) -> None:
 def measure(chosen: Namespace, device: str) -> dict[str, Any]:
     """What all sides took, and the floor."""
     shape, dtype = SHAPES[chosen.shape], chosen_dtype(chosen.dtype, device)
-    first = chosen.first or (2 if device == "cuda" else 1)
+    first = {"cpu": 1, "cuda": 2}[device] if chosen.first is None else chosen.first
     torch.set_num_threads(chosen.threads)
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)  # of the processes that are to begin
     steps = first + chosen.steps + chosen.waited
