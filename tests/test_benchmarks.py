@@ -20,6 +20,7 @@ SMALL = {
     "fuzz_rewards.py": "--strings 40 --processes 1",
     "grpo_step.py": "--shape tiny --steps 1 --threads 1",
     "memory_table.py": "--sizes tiny",
+    "sync_check.py": "",
     "seeds.py": "--seeds [0] --options {OPTIONS}",
     "paradigms.py": "--tasks [counting] --stage_1 2 --options {OPTIONS}",
 }

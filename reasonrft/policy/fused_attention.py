@@ -83,10 +83,10 @@ def attend_backward(
     heads = key.shape[1]
     key, value = (_repeat(states, query.shape[1]) for states in (key, value))
     lse = pad(lse, (0, -lse.shape[-1] % _LSE_ROUNDING))
-    states = (gradient, query, key, value, None, output, lse)
+    inputs = (gradient, query, key, value, None, output, lse)
     kernel = aten._scaled_dot_product_efficient_attention_backward
     wanted = [True, True, True, False]
-    of_query, *others, _ = kernel(*states, *rest, 0.0, wanted, causal, scale=scale)
+    of_query, *others, _ = kernel(*inputs, *rest, 0.0, wanted, causal, scale=scale)
     of_key, of_value = (states.unflatten(1, (heads, -1)).sum(2) for states in others)
     return of_query, of_key, of_value
 

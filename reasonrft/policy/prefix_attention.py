@@ -106,7 +106,8 @@ class SharedPrefixAttention:
     def to(self, device: torch.device) -> "SharedPrefixAttention":
         """The same on a device."""
         names = ("completions", "real", "tokens", "back", "needed")
-        return replace(self, **to_device({name: getattr(self, name) for name in names}, device))
+        moved: dict[str, Any] = to_device({name: getattr(self, name) for name in names}, device)
+        return replace(self, **moved)
 
 
 def plan_attention(
@@ -168,7 +169,8 @@ class _Attention(torch.autograd.Function):
             found = attend(*states, scale, causal)
             output[queries], lse[queries] = found.output[0].transpose(0, 1), found.lse[0].T
             rests.append(found.rest)
-        own = attend(*map(plan.take_completions, (query, key, value)), scale, causal=True)
+        queries_of, keys_of, values_of = map(plan.take_completions, (query, key, value))
+        own = attend(queries_of, keys_of, values_of, scale, causal=True)
         to_prompt = (output.index_select(0, plan.tokens), lse.index_select(0, plan.tokens))
         to_itself = (plan.take_tokens(own.output), plan.take_tokens(own.lse[..., None])[..., 0])
         merged, merged_lse = merge(to_prompt, to_itself)
@@ -189,12 +191,12 @@ class _Attention(torch.autograd.Function):
             parts = attend_backward(_block(gradient, queries), *states, attended, scale, causal)
             for total, places, part in zip(totals, (queries, keys, keys), parts, strict=True):
                 total[places] += part[0].transpose(0, 1)
-        states = [plan.take_completions(each) for each in (query, key, value)]
+        queries_of, keys_of, values_of = map(plan.take_completions, (query, key, value))
         own_lse = plan.take_completions(lse[..., None])[..., 0]
         attended = Attended(plan.take_completions(output), own_lse, ctx.own_rest)
         # What fills up a completion is not asked for.
         asked = plan.take_completions(gradient) * plan.real[:, None, :, None]
-        parts = attend_backward(asked, *states, attended, scale, causal=True)
+        parts = attend_backward(asked, queries_of, keys_of, values_of, attended, scale, causal=True)
         for total, part in zip(totals, parts, strict=True):
             total.index_add_(0, plan.tokens, plan.take_tokens(part))
         return *totals, None, None

@@ -1,7 +1,4 @@
-"""Fine-tuning of a small random model on a few problems: in this process, or in one of its own.
-
-As a program it runs what the command line would: `python -m tests.modules.fitting fit ...`.
-"""
+"""Fine-tuning of a small random model on a few problems."""
 
 from pathlib import Path
 from typing import Any
