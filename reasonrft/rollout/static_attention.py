@@ -65,7 +65,7 @@ class StaticLayer(DynamicLayer):
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         self.keys.index_copy_(2, self.place, key_states.to(self.keys.dtype))
-        self.values.index_copy_(2, self.place, value_states)
+        self.values.index_copy_(2, self.place, value_states.to(self.values.dtype))
         return self.keys, self.values
 
     def resize(self, rows: Tensor, size: int) -> None:

@@ -39,6 +39,8 @@ LEAST_TEMPERATURE = 0.01
 class VLLMServerEngine(RolloutEngine):
     """Samples with vLLM servers, whose weights follow the policy's."""
 
+    runs_apart = True
+
     def __init__(
         self,
         urls: Sequence[str],
