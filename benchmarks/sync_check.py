@@ -39,14 +39,14 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
 def main() -> None:
     device = chosen_device("auto")
     with tempfile.TemporaryDirectory() as folder:
-        make_start(SHAPES["tiny"], folder)
+        make_start(SHAPES["mini"], folder)
         for dtype in TOLERANCE:
             check(make_policy(folder, dtype, device), dtype)
 
 
 def check(policy: Policy, dtype: str) -> None:
     """All checks with weights of this type; SystemExit where scoring differs."""
-    shown = draw(SHAPES["tiny"], MICRO_BATCHES)
+    shown = draw(SHAPES["mini"], MICRO_BATCHES)
     with_images = sample(policy, shown)
     without = [replace(problem, images=()) for problem in shown]
     learn(policy, sample(policy, without))  # libraries and memory are set up
