@@ -53,8 +53,11 @@ class StaticLayer(DynamicLayer):
     def __init__(self, layer: Any, place: Tensor, shared: bool) -> None:
         super().__init__()
         self.place = place
-        # Autocast leaves keys in float32, and casts them for every product.
-        keys, self.values = layer.keys.to(layer.values.dtype), layer.values
+        # Autocast leaves both in float32, and casts them for every product.
+        dtype, kind = layer.values.dtype, layer.values.device.type
+        if torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        keys, self.values = layer.keys.to(dtype), layer.values.to(dtype)
         self.keys, self.prompts = keys, None
         if shared:
             self.prompts = keys, self.values
