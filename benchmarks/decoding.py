@@ -39,6 +39,7 @@ LOOPS: dict[str, tuple[Loop, Prompts]] = {
     "captured-repeated": ("captured", "repeated"),
 }
 SLOW_SHARE = 4
+LoopNames: Any = list[Literal[tuple(LOOPS)]]  # type: ignore[misc]
 COLUMNS = (
     "rows",
     "loop",
@@ -61,7 +62,7 @@ def main() -> None:
     add("--device", type=Device, default="auto", help="what decodes")
     add("--rows", type=list[int], default=[1, 4, 16, 64, 128], help="rows that decode together")
     add("--tokens", type=int, default=64, help="tokens of a completion")
-    add("--loops", type=list[Literal[tuple(LOOPS)]], default=None, help="which loops")
+    add("--loops", type=LoopNames, default=None, help="which loops")
     add("--dtype", type=Literal["float32", "bfloat16"], default=None, help="of all weights")
     add("--json", action="store_true", help="print one JSON object last")
     chosen = parser.parse_args()

@@ -9,8 +9,8 @@
 #   check.txt      captured decoding against the eager loop
 #   decoding.txt   decode loops over 1 to 128 rows
 #   step.txt       a step beside TRL's; its rows of memory are to be held to the prediction
+#   sync.txt       where an update waits for the device, and its gradients against plain rows
 #   natural.txt    a step whose completions end by themselves
-#   sync.txt       where a step waits for the device
 #   tables.json    the same figures, a line for each part that has any
 #   log.txt        what they said else, step by step
 set -u
@@ -75,11 +75,9 @@ common=(--shape "$shape" --device "$DEVICE" --json)
 part check 120 "$PYTHON" benchmarks/loop_check.py --device "$DEVICE" "${check[@]}"
 part decoding 130 "$PYTHON" benchmarks/decoding.py "${common[@]}" "${decode[@]}"
 part step 210 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${steps[@]}"
+part sync 60 "$PYTHON" benchmarks/sync_check.py
 part natural 150 "$PYTHON" benchmarks/grpo_step.py "${common[@]}" "${natural[@]}" \
   --lengths natural
-if [ -f benchmarks/sync_check.py ]; then
-  part sync 60 "$PYTHON" benchmarks/sync_check.py
-fi
 wait "$plan"
 echo "all: $SECONDS s, $failed parts failed; tables are in $OUT"
 exit $((failed > 0))

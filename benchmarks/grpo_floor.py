@@ -105,14 +105,20 @@ def floor_of(
 
 
 def row_operations(model: Any, length: int, lengths: Sequence[int]) -> float:
-    """One pass over a prompt and its completions; a product and its sum are two operations."""
-    config = model.config.text_config
+    """One pass over a prompt and its completions; a product and its sum are two operations.
+
+    After the last layer only predictors are read: of other tokens it computes keys and values.
+    """
+    config, (*layers, last) = model.config.text_config, model.get_decoder().layers
     written = [count - 1 for count in lengths]  # the last predicts nothing
     tokens, predictors = length + sum(written), 1 + sum(written)
-    seen = length * (length + 1) / 2 + sum(n * (length + (n + 1) / 2) for n in written)
-    attention = 2 * seen * config.num_attention_heads * _width(config) * config.num_hidden_layers
+    keys = _weights(last.self_attn.k_proj) + _weights(last.self_attn.v_proj)
+    products = (sum(map(_weights, layers)) + keys) * tokens + (_weights(last) - keys) * predictors
+    by_completions = sum(n * (length + (n + 1) / 2) for n in written)
+    seen = len(layers) * (length * (length + 1) / 2 + by_completions) + length + by_completions
+    attention = 2 * seen * config.num_attention_heads * _width(config)
     head = model.get_output_embeddings().weight.numel()
-    return 2 * (_weights(model.get_decoder().layers) * tokens + head * predictors + attention)
+    return 2 * (products + head * predictors + attention)
 
 
 def look_operations(model: Any, prompt: Prompt) -> float:

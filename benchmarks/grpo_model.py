@@ -72,5 +72,5 @@ def make_policy(folder: str, dtype: Any, device: str, **options: Any) -> Policy:
     with without_weights():
         policy = Policy(folder, dtype=dtype, **options)
         policy.prepare(make_model(folder, dtype, device))
-        assert policy.processor  # read now
+        assert policy.processor and policy.stop_ids  # read now
     return policy

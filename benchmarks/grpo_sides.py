@@ -18,7 +18,7 @@ from torch import Tensor
 from reasonrft.datamodules import GeneralDataModule, ProblemSource
 from reasonrft.losses import GRPOLoss
 from reasonrft.modules import GRPOModule
-from reasonrft.modules.step_metrics import StepMetrics
+from reasonrft.modules.step_metrics import Stopwatch
 from reasonrft.policy import Policy
 from reasonrft.policy.adapters import Lora
 from reasonrft.policy.hub_paths import without_weights
@@ -80,7 +80,7 @@ class OurTurns(Callback):
     def on_train_start(self, trainer: Trainer, module: Any) -> None:
         self.turns.watch(module.policy.model, tokens=False)  # replayed graphs pass no decoder
         self.turns.clock(module, "add_reference_log_probs", "reference")
-        self.turns.wait_before(StepMetrics, "phase")
+        self.turns.wait_before(Stopwatch, "phase")
         self.turns.begin()
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, *rest: Any) -> None:
@@ -136,9 +136,9 @@ def end(policy: Policy, job: Job) -> None:
     policy.stop_ids = frozenset({END})
     drawn = local.uniforms
 
-    def numbers(seed: Any, step: int, problem: str, number: int, count: int) -> Tensor:
-        values = LEAST + (1 - LEAST) * drawn(seed, step, problem, number, count)
-        length = job.lengths_of(problem)[number]
+    def numbers(seed: int | str, step: int, prompt: str, completion: int, count: int) -> Tensor:
+        values = LEAST + (1 - LEAST) * drawn(seed, step, prompt, completion, count)
+        length = job.lengths_of(prompt)[completion]
         if length < count:
             values[length - 1] = 0.0
         return values

@@ -21,15 +21,13 @@ positions in its head, and not only those of completions.
 With `--lengths equal` no completion ends by itself: rows that finish early, which only we drop,
 play no part. With `--lengths natural` each ends at a length that is drawn for it alone, and both
 sides are made to end it there: in TRL's generation all tokens but the end are forbidden in its
-place, and ours draws the random number that leads to the end. So both write the same tokens' count.
+place, and ours draws the random number that leads to the end. So both write equally many tokens.
 
 P prompts in a step, G completions of each, T most tokens of a completion.
 """
 
 import json
-import multiprocessing
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -37,9 +35,9 @@ from importlib.util import find_spec
 from statistics import mean, median
 from typing import Any, Literal
 
-import psutil
 import torch
 from grpo_floor import Floor, floor_of, measure_rates
+from grpo_processes import Side, by_turns, one_by_one
 from grpo_shapes import (
     SHAPES,
     Device,
@@ -51,7 +49,6 @@ from grpo_shapes import (
     lengths_of,
     make_start,
 )
-from grpo_sides import run
 from grpo_turns import PHASES, Job, Step
 from jsonargparse import ArgumentParser, Namespace
 
@@ -61,8 +58,6 @@ from reasonrft.tasks import find_task
 
 TRL = "1.16"
 WITH_VLLM = "TRL with vLLM"
-LOOK = 0.02
-"""Seconds between two looks at a process's memory."""
 Figures = dict[str, float]
 
 
@@ -108,7 +103,7 @@ def check_versions(chosen: Namespace, device: str) -> None:
 def measure(chosen: Namespace, device: str) -> dict[str, Any]:
     """What all sides took, and the floor."""
     shape, dtype = SHAPES[chosen.shape], chosen_dtype(chosen.dtype, device)
-    first = chosen.first or (2 if device == "cuda" else 1)
+    first = {"cpu": 1, "cuda": 2}[device] if chosen.first is None else chosen.first
     torch.set_num_threads(chosen.threads)
     os.environ["OMP_NUM_THREADS"] = str(chosen.threads)  # of the processes that are to begin
     steps = first + chosen.steps + chosen.waited
@@ -190,78 +185,6 @@ def mean_floor(
         for at in range(0, len(prompts), size)
     ]
     return Floor(mean(f.operations for f in floors), mean(f.bytes_moved for f in floors))
-
-
-class Side:
-    """A process that trains on one side, a step at a time."""
-
-    def __init__(self, name: str, job: Job) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.name, self.waited = name, job.waited
-        self.line, other = context.Pipe()
-        self.process = context.Process(target=run, args=(name, job, other), daemon=True)
-        self.process.start()
-        other.close()
-        self.taken: list[Step] = []
-        self.resident: list[int] = []
-
-    def step(self) -> None:
-        """Let it take one, and watch how much memory it holds."""
-        try:
-            self.line.recv()
-            self.look()
-            self.line.send("go")
-            while not self.line.poll(LOOK):
-                self.look()
-            self.taken.append(self.line.recv())
-        except (EOFError, ConnectionError, psutil.Error):
-            raise SystemExit(f"{self.name} ended early; why stands above") from None
-        told = ", ".join(f"{name} {value:.2f}" for name, value in self.taken[-1].phases.items())
-        seconds = self.taken[-1].seconds
-        print(f"{self.name}: step {len(self.taken)}, {seconds:.2f} s ({told})", file=sys.stderr)
-
-    def look(self) -> None:
-        self.resident.append(psutil.Process(self.process.pid).memory_info().rss)
-
-    def counted(self, first: int) -> list[Step]:
-        return self.taken[first : len(self.taken) - self.waited]
-
-    def phased(self, first: int) -> list[Step]:
-        """The steps that tell of phases."""
-        return self.taken[-self.waited :] if self.waited else self.counted(first)
-
-
-def by_turns(names: Sequence[str], job: Job) -> list[Side]:
-    """All sides when they are done, which took steps by turns."""
-    sides = [Side(name, job) for name in names]
-    for _ in range(job.steps):
-        for side in sides:
-            side.step()
-            check_equal(sides[0].taken[-1], side.taken[-1])
-    for side in sides:
-        side.process.join()
-    return sides
-
-
-def one_by_one(names: Sequence[str], job: Job) -> list[Side]:
-    """All sides when they are done: the memory of each is free again before the next begins."""
-    sides: list[Side] = []
-    for name in names:
-        sides.append(Side(name, job))
-        for number in range(job.steps):
-            sides[-1].step()
-            check_equal(sides[0].taken[number], sides[-1].taken[number])
-        sides[-1].process.join()
-    return sides
-
-
-def check_equal(ours: Step, theirs: Step) -> None:
-    """Both must have read and written equally many tokens on the same problems."""
-    first, second = (
-        (sorted(one.problems), one.prompt_tokens, one.completion_tokens) for one in (ours, theirs)
-    )
-    if first != second:
-        raise SystemExit(f"the sides did not do the same: ours {first}, TRL {second}")
 
 
 def ratios(ours: Sequence[Step], theirs: Sequence[Step]) -> list[float]:

@@ -105,7 +105,8 @@ def train_theirs(job: Job, turns: Turns, use_vllm: bool) -> None:
     trained = [value for value in model.parameters() if value.requires_grad]
     settings = vllm_settings(job, never) if use_vllm else {}
     # It would read the reference's weights from the policy's folder, where there are none.
-    import_module("trl.trainer.grpo_trainer").create_model_from_path = lambda *_, **__: reference
+    theirs: Any = import_module("trl.trainer.grpo_trainer")
+    theirs.create_model_from_path = lambda *_, **__: reference
     trainer = trl.GRPOTrainer(
         model=model,
         reward_funcs=callback.judge,

@@ -12,6 +12,7 @@ completion differs: there rounding may choose another.
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Literal
 
 from decoding import LOOPS, loops_of
 from grpo_model import make_policy
@@ -27,6 +28,7 @@ TOLERANCE = 2e-4
 """Of log-probs in float32."""
 PROBLEMS, GROUP, TOKENS, STOPS = 3, 5, 48, 24
 """Where weights are random, one token in 24 ends a completion."""
+Dtype = Literal["float32", "bfloat16"]
 SAMPLINGS = {
     "plain": Sampling(max_tokens=TOKENS),
     "truncated": Sampling(0.8, top_p=0.9, top_k=50, min_p=0.01, max_tokens=TOKENS),
@@ -50,7 +52,7 @@ def main() -> None:
     sys.exit(not all(right))
 
 
-def check(name: str, dtype: str, device: str) -> bool:
+def check(name: str, dtype: Dtype, device: str) -> bool:
     """Whether all loops sample as the eager one does."""
     policy, right = policy_of(name, dtype, device), True
     problems = draw(SHAPES["tiny"], PROBLEMS)
@@ -75,7 +77,7 @@ def check(name: str, dtype: str, device: str) -> bool:
     return right
 
 
-def policy_of(name: str, dtype: str, device: str) -> Policy:
+def policy_of(name: str, dtype: Dtype, device: str) -> Policy:
     """One that ships, or one of random weights."""
     if name in SHIPPED:
         policy = Policy(name, dtype=dtype)

@@ -57,9 +57,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--step-only", action="store_true", help="only the step on an H200")
     chosen = parser.parse_args()
-    sizes, told = chosen.sizes.split(","), {}
-    if not chosen.step_only:
-        told |= print_table(sizes)
+    sizes = chosen.sizes.split(",")
+    told = {} if chosen.step_only else print_table(sizes)
     for size in sizes:
         told[f"{size}, as on an H200"] = [peak := plan_of(size, ON_H200).peak]
         print(f"{size}, the step that was measured on an H200 at 2b: {peak / 2**30:.1f} GiB")

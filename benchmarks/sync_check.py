@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from grpo_step import SHAPES, draw, make_start
+from grpo_model import make_policy
+from grpo_shapes import SHAPES, chosen_device, draw, make_start
 from torch import Tensor
 
 from reasonrft.losses import GRPOLoss
@@ -36,19 +37,16 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
 
 
 def main() -> None:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device("auto")
     with tempfile.TemporaryDirectory() as folder:
-        make_start(SHAPES["tiny"], folder)
+        make_start(SHAPES["mini"], folder)
         for dtype in TOLERANCE:
-            policy = Policy(folder, dtype=dtype)  # type: ignore[arg-type]
-            policy.load()
-            policy.to(device)
-            check(policy, dtype)
+            check(make_policy(folder, dtype, device), dtype)
 
 
 def check(policy: Policy, dtype: str) -> None:
     """All checks with weights of this type; SystemExit where scoring differs."""
-    shown = draw(SHAPES["tiny"], MICRO_BATCHES)
+    shown = draw(SHAPES["mini"], MICRO_BATCHES)
     with_images = sample(policy, shown)
     without = [replace(problem, images=()) for problem in shown]
     learn(policy, sample(policy, without))  # libraries and memory are set up

@@ -32,7 +32,7 @@ def hollow(policy: Policy, fake: FakeTensorMode) -> None:
         _from_meta(model)
     policy.image_features = HollowFeatures(0)
     # Nothing is sampled: that there are placeholders and ends is enough.
-    policy._placeholders = [0]
+    policy.placeholders = [0]
     policy.stop_ids = frozenset({0})
 
 

@@ -261,16 +261,17 @@ class Policy(nn.Module):
         return frozenset({*stop_ids(*source), self.encoder.end_of_turn[-1]})
 
     @cached_property
-    def _placeholders(self) -> list[int]:
+    def placeholders(self) -> list[int]:
+        """Tokens that stand for images, which no completion may hold."""
         return list(placeholder_ids(self.model, self.processor))
 
     def placeholder_mask(self) -> Tensor:  # (V,)
-        """Tokens that stand for images, which no completion may hold."""
+        """Where in the vocabulary placeholders are."""
         if self._placeholder_mask is None or self._placeholder_mask.device != self.device:
             # What is made in inference mode could not be kept for a backward pass.
             with torch.inference_mode(False):
                 mask = torch.zeros(self.head.weight.shape[0], dtype=torch.bool)
-                mask[self._placeholders] = True
+                mask[self.placeholders] = True
                 self._placeholder_mask = mask.to(self.device)
         return self._placeholder_mask
 

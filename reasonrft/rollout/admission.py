@@ -14,10 +14,10 @@ from reasonrft.policy.adapters import WEIGHTS, adapter_parameters
 from reasonrft.policy.parts import parts_of
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine_parity import PROBE, PROBES, are_scaled, gaps, probe_prompts
+from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import AdapterWeights, ServedWeights
 from reasonrft.rollout.server_pool import ServerPool
-from reasonrft.rollout.vllm_client import Replica
 from reasonrft.rollout.vllm_questions import Question, Vocabulary, make_question
 
 _ONE_TOKEN = Sampling(temperature=0, max_tokens=1)

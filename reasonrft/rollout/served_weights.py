@@ -28,7 +28,8 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.export_model import has_adapter, save_adapter, save_merged
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.sharding import local
-from reasonrft.rollout.vllm_client import Client, Refused, Replica
+from reasonrft.rollout.replicas import Replica
+from reasonrft.rollout.vllm_client import Client, Refused
 
 
 class ServedWeights:

@@ -13,15 +13,9 @@ from typing import Any, TypeVar
 from reasonrft.distributed.ranks import rank
 from reasonrft.errors import BadInput, Stopped
 from reasonrft.rollout.engine import Completion
+from reasonrft.rollout.replicas import Replica, least_busy
 from reasonrft.rollout.served_weights import ServedWeights
-from reasonrft.rollout.vllm_client import (
-    Client,
-    Limits,
-    Refused,
-    Replica,
-    Unreachable,
-    least_busy,
-)
+from reasonrft.rollout.vllm_client import Client, Limits, Refused, Unreachable
 from reasonrft.rollout.vllm_questions import Question, ask, list_models
 from reasonrft.run_async import run_async, together
 

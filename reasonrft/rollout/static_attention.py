@@ -53,8 +53,11 @@ class StaticLayer(DynamicLayer):
     def __init__(self, layer: Any, place: Tensor, shared: bool) -> None:
         super().__init__()
         self.place = place
-        # Autocast leaves keys in float32, and casts them for every product.
-        keys, self.values = layer.keys.to(layer.values.dtype), layer.values
+        # Autocast leaves both in float32, and casts them for every product.
+        dtype, kind = layer.values.dtype, layer.values.device.type
+        if torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        keys, self.values = layer.keys.to(dtype), layer.values.to(dtype)
         self.keys, self.prompts = keys, None
         if shared:
             self.prompts = keys, self.values
@@ -65,7 +68,7 @@ class StaticLayer(DynamicLayer):
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         self.keys.index_copy_(2, self.place, key_states.to(self.keys.dtype))
-        self.values.index_copy_(2, self.place, value_states)
+        self.values.index_copy_(2, self.place, value_states.to(self.values.dtype))
         return self.keys, self.values
 
     def resize(self, rows: Tensor, size: int) -> None:

@@ -1,27 +1,23 @@
-"""Requests to the replicas of a server: the least busy first, those that do not answer later."""
+"""Requests to one server, and the ways in which they fail."""
 
 import asyncio
 import os
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
-from reasonrft.errors import BadInput
 from reasonrft.evaluation.chat_messages import error_text
-from reasonrft.evaluation.endpoint_address import split_address
 from reasonrft.evaluation.endpoint_errors import strike_out
+from reasonrft.rollout.replicas import Replica
 
-MOST_REST = 30.0
-"""Seconds after which a replica that did not answer is tried again, at the latest."""
 _LONGEST = 300
 _TRY_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _GLANCE = 20.0
 """Seconds for what a server answers at once, unless its engine has died and it hangs."""
+_BETWEEN = 10.0
+"""Seconds between two looks at whether a server is alive, while it samples."""
 _DEAD = "EngineCore"
 """In the answer of a server whose engine has died, and that is about to end."""
 
@@ -40,88 +36,6 @@ class Unreachable(Fault):
 
 class Refused(Fault):
     """An answer that will be the same next time."""
-
-
-@dataclass
-class Replica:
-    """One server, and what is known of it."""
-
-    url: str
-    in_flight: int = 0
-    requests: int = 0
-    failures: int = 0
-    """In a row."""
-    rests_until: float = 0.0
-    fault: str = ""
-    """The last one."""
-    base: str = ""
-    """The name of its model."""
-    root: str = ""
-    """Where its model was loaded from."""
-    longest: int = 0
-    """Most tokens of prompt and completion."""
-    holds: str = ""
-    """The weights that it is known to hold."""
-    admitted: bool = False
-    """Whether it has passed the parity check."""
-    scaled: bool = False
-    """Whether its log-probs are of what it samples from: scaled by temperature, without bans."""
-    suspect: bool = True
-    """Whether it may have been restarted since that check."""
-
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        self.in_flight += 1
-        self.requests += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-
-    def rest(self, fault: object) -> None:
-        """Leave it out for a while, the longer the more often it has failed.
-
-        Requests that fail together are one failure.
-        """
-        now = time.monotonic()
-        if self.rests_until <= now:
-            self.failures += 1
-            self.rests_until = now + rest_seconds(self.failures)
-        self.fault = str(fault)
-        self.lost_weights()
-
-    def lost_weights(self) -> None:
-        self.holds, self.suspect = "", True
-
-    def recognize(self, model: dict[str, Any]) -> None:
-        """Remember what a server says it serves, and refuse another model than before."""
-        root = str(model.get("root"))
-        if self.root and root != self.root:
-            raise BadInput(f"{self.url} was restarted with {root} instead of {self.root}")
-        self.base, self.root = model["id"], root
-        self.longest = int(model.get("max_model_len") or 0)
-
-    def answered(self) -> None:
-        self.failures, self.rests_until, self.fault = 0, 0.0, ""
-
-
-def rest_seconds(failures: int) -> float:
-    return min(MOST_REST, 0.25 * 2**failures)
-
-
-def least_busy(replicas: Sequence[Replica], now: float) -> Replica | None:
-    """The replica with fewest requests in flight, and of several the one that has had fewest."""
-    awake = [replica for replica in replicas if replica.rests_until <= now]
-    return min(awake, key=lambda replica: (replica.in_flight, replica.requests), default=None)
-
-
-def make_replicas(urls: Sequence[str], key_variable: str) -> list[Replica]:
-    if not urls:
-        raise BadInput("the engine has no server: give its urls, such as [http://localhost:8000]")
-    bases = [split_address(url, key_variable)[0].removesuffix("/v1") for url in urls]
-    if len(set(bases)) < len(bases):
-        raise BadInput(f"the engine's urls name a server twice: {', '.join(urls)}")
-    return [Replica(base) for base in bases]
 
 
 @dataclass(frozen=True)
@@ -169,6 +83,32 @@ class Client:
             if fault.status == 500 and _DEAD not in str(fault):
                 raise Refused(500, fault.reason) from None
             raise
+
+    async def post_watched(self, replica: Replica, path: str, body: Any) -> Any:
+        """Post what takes long, for as long as the server shows that it is alive."""
+        asking = asyncio.ensure_future(self.post(replica, path, body))
+        watching = asyncio.ensure_future(self._watch(replica))
+        try:
+            await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
+            return await asking if asking.done() else await watching
+        finally:
+            for task in (asking, watching):
+                task.cancel()
+            await asyncio.gather(asking, watching, return_exceptions=True)
+
+    async def _watch(self, replica: Replica) -> None:
+        """Ends by a fault, once a server has not answered twice: its engine may have died."""
+        missed = 0
+        while missed < 2:
+            await asyncio.sleep(_BETWEEN)
+            try:
+                await self.get(replica, "/health")
+                missed = 0
+            except Refused:  # an answer too
+                missed = 0
+            except Unreachable:
+                missed += 1
+        raise Unreachable(0, "it answers nothing, not even /health")
 
     async def _call(
         self, method: str, replica: Replica, path: str, seconds: float, body: Any = None

@@ -7,9 +7,10 @@ from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.policy.policy import Policy
 from reasonrft.rollout.engine import Completion
+from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights
-from reasonrft.rollout.vllm_client import Client, Refused, Replica, Unreachable
+from reasonrft.rollout.vllm_client import Client, Refused, Unreachable
 from reasonrft.rollout.vllm_protocol import (
     PATH,
     ServedPrompt,
@@ -35,8 +36,8 @@ class Vocabulary:
 
     @classmethod
     def of(cls, policy: Policy) -> "Vocabulary":
-        excluded = policy.placeholder_mask().nonzero().flatten().tolist()
-        return cls(policy.head.weight.shape[0], tuple(excluded), policy.stop_ids)
+        excluded = tuple(sorted(policy.placeholders))
+        return cls(policy.head.weight.shape[0], excluded, policy.stop_ids)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def ask(
     _check_length(replica, question)
     body = generate_body(prompt, weights.model(replica), weights.name, question.params)
     try:
-        reply = await client.post(replica, PATH, body)
+        reply = await client.post_watched(replica, PATH, body)
         if reason := broken_off(reply):
             raise Unreachable(0, f"a completion ended by {reason}")
         if not weights.are_of(reply):

@@ -25,10 +25,11 @@ from reasonrft.policy.sharding import gathered
 from reasonrft.rollout.admission import admit
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
 from reasonrft.rollout.engine_parity import default_tolerance
+from reasonrft.rollout.replicas import doubtful, make_replicas
 from reasonrft.rollout.sampling import Sampling
 from reasonrft.rollout.served_weights import ServedWeights, fingerprint, make_weights
 from reasonrft.rollout.server_pool import ServerPool
-from reasonrft.rollout.vllm_client import Limits, Replica, Unreachable, make_replicas
+from reasonrft.rollout.vllm_client import Limits, Unreachable
 from reasonrft.rollout.vllm_questions import Vocabulary, make_question
 
 LEAST_TEMPERATURE = 0.01
@@ -130,18 +131,13 @@ class VLLMServerEngine(RolloutEngine):
         by_rank = all_gather([replica.suspect for replica in self.replicas])
         for replica, *doubts in zip(self.replicas, *by_rank, strict=True):
             replica.suspect = any(doubts)
-        return any(all_gather(bool(self._doubtful())))
-
-    def _doubtful(self) -> list[Replica]:
-        """Servers that answer, and may have been restarted since they were checked."""
-        now = time.monotonic()
-        return [one for one in self.replicas if one.suspect and one.rests_until <= now]
+        return any(all_gather(bool(doubtful(self.replicas, time.monotonic()))))
 
     def _admit(self, policy: Policy) -> None:
         """Check servers that are new or were restarted, until one is in order."""
         tolerance = default_tolerance(policy) if self.tolerance is None else self.tolerance
         while True:
-            for replica in self._doubtful():
+            for replica in doubtful(self.replicas, time.monotonic()):
                 with suppress(Unreachable):
                     admit(self.pool, replica, policy, tolerance)
             if any(replica.admitted for replica in self.replicas):

@@ -220,6 +220,19 @@ def test_a_server_that_stays_away_ends_the_run(server, folder, tmp_path):
         server.start()
 
 
+def test_a_server_that_hangs_is_left_for_another(server, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("reasonrft.rollout.vllm_client._BETWEEN", 0.1)
+    policy = adapted(folder)
+    with vllm_server(folder, delay=0.3) as second:
+        engine = make_engine(tmp_path, server, second, request_seconds=60.0)
+        engine.sync(policy, 0)
+        monkeypatch.setattr("reasonrft.rollout.vllm_client._GLANCE", 0.2)
+        server.manner = Manner(delay=30, silence=30)
+        rollout = engine.generate(few(policy), 2, SAMPLING)
+        assert rollout.work["requests_1"] == 2 and "requests_0" not in rollout.work
+        assert "not even /health" in engine.replicas[0].fault
+
+
 def test_a_run_that_is_asked_to_end_does_not_wait(engine, server, folder):
     policy = adapted(folder)
     engine.sync(policy, 0)

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
-def test_a_run_samples_and_answers_through_a_server(family_folder, tmp_path, monkeypatch, capsys):
+def test_a_run_samples_ahead_and_answers_through_a_server(
+    family_folder, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     folder = family_folder("qwen3-vl")
     names = ("grpo.yaml", "lora.yaml", "vllm.yaml")
@@ -36,7 +38,8 @@ def test_a_run_samples_and_answers_through_a_server(family_folder, tmp_path, mon
             "data.source.test": 1,
             "data.source.workers": 1,
             "data.batch_size": 2,
-            "trainer.max_steps": 2,
+            "model.async_steps": 1,
+            "trainer.max_steps": 3,
             "trainer.limit_val_batches": 0,
             "trainer.enable_progress_bar": "false",
         }
@@ -44,14 +47,15 @@ def test_a_run_samples_and_answers_through_a_server(family_folder, tmp_path, mon
         main(["fit", *configs, *(f"--{key}={value}" for key, value in options.items())])
         greedy = [body for body in server.bodies if body["sampling_params"]["temperature"] == 0]
         loaded = server.calls.count("/v1/load_lora_adapter")
-    assert loaded == 3  # before the first step, and after each
+    assert loaded == 3  # before the first two steps, whose rollouts are two and one, and at the end
     assert len(greedy) > 0  # evaluation
     rows = metrics(tmp_path)
     assert [float(row["train/importance_weight"]) for row in rows] == pytest.approx(
-        [1, 1], abs=1e-3
+        [1, 1, 1], abs=1e-3
     )
+    assert [float(row["train/staleness"]) for row in rows] == [0, 1, 1]
     assert all(0 < float(row["train/rollout_logprob_diff_max"]) < 1e-3 for row in rows)
-    assert [float(row["perf/requests_0"]) for row in rows] == [2, 2]
+    assert [float(row["perf/requests_0"]) for row in rows] == [2, 2, 2]
     assert not list((tmp_path / "outputs" / "served").glob("*/*-1"))
 
 
@@ -71,6 +75,7 @@ def test_a_rollout_runs_ahead_on_a_server(family_folder, tmp_path):
         steps: list[dict[str, float]] = []
         one.on_train_batch_end = lambda *_: steps.append(dict(one.step_record.metrics))
         quiet(max_epochs=-1, max_steps=3).fit(one, data(batch_size=2))
+    assert one.engine.should_stop == one.should_stop  # a signal ends the wait for servers
     assert [step["train/staleness"] for step in steps] == [0, 1, 1]
     apart = [step["train/rollout_logprob_diff_max"] for step in steps]
     assert apart[0] < 1e-4 < max(apart[1:])  # sampled by the weights before the update

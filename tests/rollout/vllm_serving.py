@@ -54,6 +54,9 @@ class Manner:
     """--logprobs-mode processed_logprobs"""
     longest: int = 4096
     delay: float = 0.0
+    """Seconds before completions are answered."""
+    silence: float = 0.0
+    """Seconds before anything else is."""
     broken: int = 0
     """How many of the next completions are answered with 503."""
     key: str = ""
@@ -104,6 +107,9 @@ class VLLMServer:
         return policy
 
     def get(self, path: str) -> Answer:
+        time.sleep(self.manner.silence)
+        if path == "/health":
+            return 200, ""
         if path == "/v1/models":
             base = {"id": "base", "root": self.folder, "max_model_len": self.manner.longest}
             return 200, {"data": [base, *({"id": name} for name in self.adapters)]}
