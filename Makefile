@@ -26,7 +26,7 @@ fit: install ## Reinforce the tiny model on visual counting: minutes on two core
 test: install ## Run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-vllm: $(VLLM)/.installed ## Put vLLM's CPU server into .vllm: 2 GB, minutes
+vllm: $(VLLM)/.installed ## Put vLLM's CPU server into .vllm: 2.5 GB, minutes
 
 $(VLLM)/.installed: tests/vllm_server/requirements.txt tests/vllm_server/install.sh
 	$(PYTHON) -m venv $(VLLM)

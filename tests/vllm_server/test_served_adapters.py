@@ -53,11 +53,16 @@ def test_servers_follow_training_while_they_are_killed(replicas, model, tmp_path
         first.start()
         second.start()
 
+    def wait_for_the_second() -> None:
+        second.wait()
+        # The engine looks at it again when its rest is over.
+        time.sleep(max(0.0, engine.replicas[1].rests_until - time.monotonic()))
+
     watch = Steps(
         {
             6: Thread(target=kill_while_it_answers, daemon=True).start,
             9: leave_none_to_answer,
-            12: second.wait,
+            12: wait_for_the_second,
         }
     )
     train(policy, engine, 20, watch)
