@@ -75,7 +75,8 @@ def test_the_step_in_docs_has_the_numbers_of_today(output):
     assert lengths and all(row in page for row in lengths.groups())
     for name, pattern in {
         "prompt tokens": r"prompt tokens: \[(\d+), (\d+)\]",
-        "decoded": r"'decoded_tokens': (\d+), 'row_steps_saved': (\d+)",
+        "saved": r"'row_steps_saved': (\d+)",
+        "decoded": r"'decoded_tokens': (\d+)",
         "shared row": r"shared row \(B, S\): \[1, (\d+)\]",
         "log-probs": r"log-probs \(N,\): \[(\d+)\]",
         "gradient": r"norm of the gradient: ([\d.]+)",

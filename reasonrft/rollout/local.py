@@ -95,9 +95,17 @@ class LocalEngine(RolloutEngine):
         # In training mode activation checkpointing switches the cache off.
         policy.eval()
         try:
-            prefilled = prefill(policy, batch, sampling.scoring_temperature)
             uniform = _uniforms(policy, batch, group_size, sampling, seed, step)
-            decoded = self._decode(policy, prefilled, group_size, uniform, sampling, on_token)
+            decoded = self._decode(policy, batch, group_size, uniform, sampling, on_token)
+            if self.loop != "eager" and decoded[1].isnan().any():
+                # Attention that does not take a `sharing` has used the mask in its place, of NaN.
+                self.loop = "eager"
+                warnings.warn(
+                    f"{policy.path} is decoded as transformers does it, because in static buffers "
+                    "its log-probs are no numbers",
+                    stacklevel=2,
+                )
+                decoded = self._decode(policy, batch, group_size, uniform, sampling, on_token)
         finally:
             policy.train(training)
         ids, log_probs, work = decoded
@@ -115,12 +123,13 @@ class LocalEngine(RolloutEngine):
     def _decode(
         self,
         policy: Policy,
-        prefilled: Prefilled,
+        batch: PromptBatch,
         group_size: int,
         uniform: Tensor,
         sampling: Sampling,
         on_token: OnToken | None,
     ) -> Decoded:
+        prefilled = prefill(policy, batch, sampling.scoring_temperature)
         loop = self._loop(policy, prefilled)
         if loop == "eager":
             rows, log_probs = repeat(policy, prefilled, group_size, sampling.scoring_temperature)

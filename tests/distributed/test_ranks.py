@@ -73,7 +73,7 @@ def start(folder: Path) -> dict[str, torch.Tensor]:
 
 def comparable(metrics: Mapping[str, float]) -> dict[str, float]:
     """Without what depends on the company of a prompt, and on who has seen its image before."""
-    others = ("time/", "perf/row_steps_saved", "perf/images_encoded")
+    others = ("time/", "perf/row_steps", "perf/images_encoded")
     return {name: value for name, value in metrics.items() if not name.startswith(others)}
 
 

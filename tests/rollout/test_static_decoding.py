@@ -195,3 +195,17 @@ def test_rows_are_put_beside_the_rows_of_their_prompt():
 def test_an_unknown_way_is_refused(name):
     with pytest.raises(BadInput, match=f"{name} must be one of auto, .*, not fast"):
         LocalEngine(**{name: "fast"})
+
+
+def test_attention_that_does_not_know_whose_tokens_are_whose_is_decoded_eagerly(
+    family_folder, eager
+):
+    policy, expected = load(family_folder("qwen2-vl")), eager("qwen2-vl")[1]
+
+    def careless(module, args, kwargs):
+        kwargs.pop("sharing", None)
+        return args, kwargs
+
+    policy.model.get_decoder().register_forward_pre_hook(careless, with_kwargs=True)
+    with pytest.warns(UserWarning, match="in static buffers its log-probs are no numbers"):
+        assert_same(sampled(policy), expected)
