@@ -23,6 +23,7 @@ from reasonrft.policy.policy import Policy
 from reasonrft.policy.sharding import gathered
 from reasonrft.rollout.eager_decoding import decode_eager, is_full_cache, repeat
 from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
+from reasonrft.rollout.few_rows import products_of_few_rows
 from reasonrft.rollout.prefill import Prefilled, prefill
 from reasonrft.rollout.sampling import Sampling, uniforms
 from reasonrft.rollout.static_attention import SHARED_ABOVE
@@ -138,7 +139,8 @@ class LocalEngine(RolloutEngine):
         shared = self.shares(prefilled.mask, group_size, on_gpu)
         start = StaticRows(policy, prefilled, group_size, uniform, sampling, shared, on_gpu)
         pace = ON_GPU if on_gpu else ON_CPU
-        work = decode_static(start, pace, loop == "captured", on_token)
+        with products_of_few_rows(policy.model):
+            work = decode_static(start, pace, loop == "captured", on_token)
         return start.ids, start.log_probs, work
 
     def shares(self, mask: Tensor, group_size: int, on_gpu: bool) -> bool:
