@@ -13,6 +13,7 @@ A server that lost its weights is given them again by whoever notices.
 import asyncio
 import hashlib
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -32,26 +33,27 @@ from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.vllm_client import Client, Refused
 
 
-class ServedWeights:
+class ServedWeights(ABC):
     """One version of the weights, in a folder that trainer and servers see."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
 
+    @abstractmethod
     def write(self, policy: Policy) -> None:
         """All ranks call this; the first writes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def model(self, replica: Replica) -> str:
         """The model that requests ask for."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def is_there(self, client: Client, replica: Replica, models: list[Any]) -> bool:
         """Whether a replica holds them already."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def load(self, client: Client, replica: Replica) -> None:
-        raise NotImplementedError
+        """Let a replica take them."""
 
     async def forget(self, client: Client, replica: Replica) -> None:
         """Let a replica drop them, once it holds others."""
