@@ -55,8 +55,8 @@ class ServedWeights(ABC):
     async def load(self, client: Client, replica: Replica) -> None:
         """Let a replica take them."""
 
-    async def forget(self, client: Client, replica: Replica) -> None:
-        """Let a replica drop them, once it holds others."""
+    async def forget(self, client: Client, replica: Replica) -> None:  # noqa: B027
+        """Let a replica drop them, once it holds others: whole weights are gone by then."""
 
     def are_of(self, reply: Any) -> bool:
         """Whether a reply was sampled by them alone."""
