@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from reasonrft.distributed.ranks import rank
@@ -86,11 +87,10 @@ class ServerPool:
         try:
             await self._hold(client, replica)
             if before and before is not self.weights:
-                await before.forget(client, replica)
+                with suppress(Refused):  # a replica that was restarted never had them
+                    await before.forget(client, replica)
         except Unreachable as fault:
             self._set_aside(replica, fault)
-        except Refused:
-            pass  # it has forgotten them already
 
     async def _ask(
         self, client: Client, question: Question, of: Replica | None

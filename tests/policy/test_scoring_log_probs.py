@@ -38,32 +38,27 @@ def test_temperature_and_banned_tokens_shape_the_distribution():
     torch.testing.assert_close(entropy, -(likely * likely.log()).sum()[None])
 
 
-def test_logits_exist_for_one_chunk_at_a_time():
-    sizes = []
-    head = head_of(7, 3)
+def chunks(recompute: bool) -> list[int]:
+    """The positions of each pass through the head, for ten of them, four at a time."""
+    sizes, head = [], head_of(7, 3)
 
     def watched(hidden: torch.Tensor) -> torch.Tensor:
         sizes.append(len(hidden))
         return head(hidden)
 
-    hidden = torch.zeros(10, 3, requires_grad=True)
-    token_log_probs(hidden, torch.zeros(10, dtype=torch.long), watched, chunk=4)[0].sum().backward()
+    hidden, targets = torch.zeros(10, 3, requires_grad=True), torch.zeros(10, dtype=torch.long)
+    token_log_probs(hidden, targets, watched, chunk=4, recompute=recompute)[0].sum().backward()
+    return sizes
+
+
+def test_logits_exist_for_one_chunk_at_a_time():
+    sizes = chunks(recompute=True)
     assert max(sizes) == 4
     assert sum(sizes) == 20  # once forward, once again in the backward pass
 
 
 def test_few_logits_are_not_computed_again():
-    sizes = []
-    head = head_of(7, 3)
-
-    def watched(hidden: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(hidden))
-        return head(hidden)
-
-    hidden = torch.zeros(10, 3, requires_grad=True)
-    targets = torch.zeros(10, dtype=torch.long)
-    token_log_probs(hidden, targets, watched, chunk=4, recompute=False)[0].sum().backward()
-    assert sizes == [4, 4, 2]
+    assert chunks(recompute=False) == [4, 4, 2]
 
 
 def test_gradients_are_those_of_a_log_softmax():

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -22,14 +21,8 @@ from tests.vllm_server.served_training import (
     local_ids,
     train,
 )
-from tests.vllm_server.small_model import save_model
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), NEEDS_VLLM]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A server that takes whole weights, and no adapters."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,8 @@ from tests.vllm_server.served_training import (
     local_ids,
     train,
 )
-from tests.vllm_server.small_model import save_model
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), NEEDS_VLLM]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
