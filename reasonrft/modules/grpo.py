@@ -45,7 +45,7 @@ from reasonrft.rewards.compute_rewards import (
     right_completions,
     weighted_sum,
 )
-from reasonrft.rollout import Rollout, RolloutEngine, Sampling
+from reasonrft.rollout import NoisyRollout, Rollout, RolloutEngine, Sampling
 
 DEFAULT_SAMPLING = Sampling()
 DEFAULT_LOSS = lazy_instance(GRPOLoss)
@@ -88,6 +88,8 @@ class GRPOModule(ReasoningModule):
         if sampled is None:
             with self.engine.ready(self.policy, self.global_step), raise_on_all_ranks():
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
+        if self.noisy_rollout is not None:
+            self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
         if self.corrects_sampler:
             self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
         if self.async_steps:
@@ -135,7 +137,14 @@ class GRPOModule(ReasoningModule):
     def generate(self, batch: PromptBatch, step: int, attempt: int = 0) -> Rollout:
         """G completions of each prompt: a function of seed, attempt and batches before."""
         seed = f"{self.seed}.{attempt}"
-        return self.engine.generate(batch, self.group_size, self.sampling, seed, step=step)
+
+        def sample(prompts: PromptBatch, group_size: int) -> Rollout:
+            return self.engine.generate(prompts, group_size, self.sampling, seed, step=step)
+
+        if self.noisy_rollout is None:
+            return sample(batch, self.group_size)
+        encoder = self.policy.encoder
+        return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
 
     def compute_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
@@ -249,6 +258,7 @@ class GRPOModule(ReasoningModule):
         rewards: dict[str, Reward],
         group_size: int = 8,
         sampling: Sampling = DEFAULT_SAMPLING,
+        noisy_rollout: NoisyRollout | None = None,
         loss: PolicyLoss = DEFAULT_LOSS,
         scale: Scale = "group",
         beta: float = 0.0,
@@ -275,6 +285,7 @@ class GRPOModule(ReasoningModule):
             rewards: Rewards of completions, by the names under which they are logged.
             group_size: Completions of each prompt.
             sampling: How completions are sampled.
+            noisy_rollout: Sample part of each group from a distorted image.
             loss: The policy loss: GRPOLoss, DrGRPOLoss, DAPOLoss, BNPOLoss, GSPOLoss, CISPOLoss, or
                 a class of one's own.
             scale: Whose standard deviation advantages are divided by: group, batch, none.
@@ -329,6 +340,9 @@ class GRPOModule(ReasoningModule):
         # Accumulation is over whole groups, and several updates share a rollout.
         self.automatic_optimization = False
         self.rewards, self.group_size, self.sampling = rewards, group_size, sampling
+        self.noisy_rollout = noisy_rollout
+        if noisy_rollout is not None:
+            noisy_rollout.distorted(group_size)  # refuses a group that is too small
         self.loss, self.scale, self.beta = loss, scale, beta
         self.updates, self.async_steps, self.resample = updates, async_steps, resample
         self.ahead = RolloutAhead()
