@@ -4,12 +4,13 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from reasonrft.losses import LossInputs
+from reasonrft.policy.altered_images import ImageEffect, alter_images
 from reasonrft.policy.collate import to_device
 from reasonrft.policy.encoder import Encoder, Example
 from reasonrft.policy.scoring import Group
@@ -34,6 +35,9 @@ class MicroBatch:
     """Tokens that were sampled from a distorted image; None where there are none."""
     old_log_probs: Tensor | None = None  # (N,) of the first update
     reference_log_probs: Tensor | None = None  # (N,)
+    masked_groups: list[Group] = field(default_factory=list)
+    """The groups with their images masked, for the perception loss."""
+    masked_log_probs: Tensor | None = None  # (N,) of the first update, with masked images
 
     @property
     def problem_ids(self) -> str:
@@ -125,6 +129,12 @@ def groups_of(rollout: Rollout) -> list[Group]:
         Group(prompt, [completion.ids for completion in completions])
         for prompt, completions in zip(rollout.batch.prompts, rollout.completions, strict=True)
     ]
+
+
+def altered(encoder: Encoder, group: Group, effect: ImageEffect, seed: str) -> Group:
+    """A group whose prompt shows its images with an effect, for one step."""
+    own_seed = f"{seed}/{group.prompt.problem.id}"
+    return replace(group, prompt=alter_images(encoder, group.prompt, effect, own_seed))
 
 
 def group_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:

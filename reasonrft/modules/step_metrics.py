@@ -71,6 +71,7 @@ class StepMetrics(Stopwatch):
         }
         if loss.importance is not None:
             figures |= _sums_of(loss.importance, compared)
+        figures |= {f"train/{name}": figure for name, figure in loss.figures.items()}
         self._passes.append({name: figure.float() for name, figure in figures.items()})
 
     def sums(self) -> dict[str, float]:
@@ -187,6 +188,7 @@ def _update_metrics(sums: Mapping[str, float], updates: int) -> dict[str, float]
         "train/rollout_logprob_diff": sums.get("difference", 0.0) / compared,
         "train/rollout_logprob_diff_max": sums["difference_max"],
         "perf/tokens_scored": sums.get("tokens", 0.0),
+        **{name: value / updates for name, value in sums.items() if name.startswith("train/")},
     }
 
 

@@ -9,12 +9,12 @@ from PIL import Image
 from reasonrft.errors import BadInput
 from reasonrft.policy.encoder import Encoder, Prompt
 
-Effect = Callable[[np.ndarray, random.Random], np.ndarray]
+ImageEffect = Callable[[np.ndarray, random.Random], np.ndarray]
 """Another image of the same size: (H, W, 3) uint8, such as the effects of reasonrft.worlds."""
 
 
 def alter_images(
-    encoder: Encoder, prompt: Prompt, effect: Effect, seed: str, strength: float = 1.0
+    encoder: Encoder, prompt: Prompt, effect: ImageEffect, seed: str, strength: float = 1.0
 ) -> Prompt:
     """The same prompt with an effect on each of its images; the same seed gives the same pixels.
 
@@ -33,7 +33,7 @@ def alter_images(
     return encoder.with_images(prompt, [Image.fromarray(image) for image in altered], True)
 
 
-def _apply(effect: Effect, image: np.ndarray, rng: random.Random) -> np.ndarray:
+def _apply(effect: ImageEffect, image: np.ndarray, rng: random.Random) -> np.ndarray:
     altered = effect(image, rng)
     if altered.shape != image.shape:
         raise BadInput(

@@ -1,6 +1,5 @@
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reasonrft.rewards import StarR1Reward
 from tests.conftest import problem
