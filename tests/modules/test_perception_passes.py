@@ -168,7 +168,7 @@ def test_a_resumed_run_with_both_recipes_goes_on_to_the_same_bits(folder, tmp_pa
             group_size=2,
         )
         run = Run(tmp_path / "saved.ckpt" if ckpt is None else None)
-        trainer = quiet(callbacks=[run], max_steps=5, max_epochs=-1)
+        trainer = quiet(callbacks=[run], max_steps=4, max_epochs=-1)
         trainer.fit(one, CountingDataModule(MadeUp(PROBLEMS), batch_size=4), ckpt_path=ckpt)
         return one, run
 
