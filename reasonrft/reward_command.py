@@ -23,6 +23,7 @@ from reasonrft.rewards import (
     ReasoningStepsReward,
     ReferenceReward,
     Reward,
+    StarR1Reward,
 )
 from reasonrft.rewards.faults import describe_error
 from reasonrft.tasks import Task, find_builtin_task
@@ -40,6 +41,7 @@ _NAMES: dict[str, tuple[type[Reward], dict[str, Any]]] = {
     "caption_format": (CaptionFormatReward, {}),
     "steps": (ReasoningStepsReward, {}),
     "length": (LengthReward, {}),
+    "star_r1": (StarR1Reward, {}),
     "scripts": (AccuracyReward, {"profile": "scripts"}),
     "paper": (AccuracyReward, {"profile": "paper"}),
     "reference.accuracy": (ReferenceReward, {"function": "accuracy"}),

@@ -2,6 +2,7 @@
 
 from reasonrft.losses.advantages import Scale, group_advantages
 from reasonrft.losses.base import Importance, LossInputs, LossOutput, PolicyLoss, kl_estimate
+from reasonrft.losses.perception import PerceptionLoss
 from reasonrft.losses.policy_losses import (
     BNPOLoss,
     CISPOLoss,
@@ -21,6 +22,7 @@ __all__ = [
     "Importance",
     "LossInputs",
     "LossOutput",
+    "PerceptionLoss",
     "PolicyLoss",
     "Scale",
     "group_advantages",

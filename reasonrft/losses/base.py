@@ -10,7 +10,8 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
     KL_t   estimate of KL(pi || pi_reference)                                   `kl_estimate`
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -43,6 +44,8 @@ class LossOutput:
     clip_fraction: Tensor
     importance: "Importance | None"
     """Importance weights; None where the sampler is the scorer."""
+    figures: Mapping[str, Tensor] = field(default_factory=dict)
+    """Further figures by name, logged as train/NAME."""
 
 
 @dataclass(frozen=True)

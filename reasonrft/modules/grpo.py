@@ -21,9 +21,16 @@ from torch import Tensor
 
 from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
 from reasonrft.errors import BadInput, check_at_least
-from reasonrft.losses import GRPOLoss, PolicyLoss, Scale, group_advantages
+from reasonrft.losses import (
+    GRPOLoss,
+    LossOutput,
+    PerceptionLoss,
+    PolicyLoss,
+    Scale,
+    group_advantages,
+)
 from reasonrft.modules.base import ReasoningModule
-from reasonrft.modules.micro_batches import MicroBatch, groups_of, idle, split
+from reasonrft.modules.micro_batches import MicroBatch, altered, groups_of, idle, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
 from reasonrft.modules.rollout_ahead import (
     RolloutAhead,
@@ -37,7 +44,7 @@ from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
-from reasonrft.policy.scoring import score
+from reasonrft.policy.scoring import Scores, score
 from reasonrft.policy.sharding import gather, reshard
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
@@ -45,7 +52,7 @@ from reasonrft.rewards.compute_rewards import (
     right_completions,
     weighted_sum,
 )
-from reasonrft.rollout import Rollout, RolloutEngine, Sampling
+from reasonrft.rollout import NoisyRollout, Rollout, RolloutEngine, Sampling
 
 DEFAULT_SAMPLING = Sampling()
 DEFAULT_LOSS = lazy_instance(GRPOLoss)
@@ -70,11 +77,15 @@ class GRPOModule(ReasoningModule):
         self.check_policy(rollout)
         if self.reference is not None:
             self.add_reference_log_probs(self.reference, micro_batches)
+        if self.perception is not None:
+            self.add_masked_log_probs(self.perception, micro_batches)
         for _ in range(self.updates):
             losses = []
             for micro_batch in micro_batches:
                 scores = score(self.policy, micro_batch.groups, self.temperature)  # log-probs (N,)
                 loss = self.loss(micro_batch.inputs(scores.log_probs), self.beta)
+                if self.perception is not None:
+                    loss = self.add_perception(self.perception, loss, micro_batch, scores)
                 # Ranks average their gradients, and token weights are those of a sum.
                 self.manual_backward(loss.total * self.trainer.world_size)
                 self.step_metrics.add(micro_batch, scores, loss)
@@ -88,6 +99,8 @@ class GRPOModule(ReasoningModule):
         if sampled is None:
             with self.engine.ready(self.policy, self.global_step), raise_on_all_ranks():
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
+        if self.noisy_rollout is not None:
+            self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
         if self.corrects_sampler:
             self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
         if self.async_steps:
@@ -135,7 +148,14 @@ class GRPOModule(ReasoningModule):
     def generate(self, batch: PromptBatch, step: int, attempt: int = 0) -> Rollout:
         """G completions of each prompt: a function of seed, attempt and batches before."""
         seed = f"{self.seed}.{attempt}"
-        return self.engine.generate(batch, self.group_size, self.sampling, seed, step=step)
+
+        def sample(prompts: PromptBatch, group_size: int) -> Rollout:
+            return self.engine.generate(prompts, group_size, self.sampling, seed, step=step)
+
+        if self.noisy_rollout is None:
+            return sample(batch, self.group_size)
+        encoder = self.policy.encoder
+        return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
 
     def compute_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
@@ -155,8 +175,9 @@ class GRPOModule(ReasoningModule):
     def split(self, rollout: Rollout, advantages: Tensor, weights: Tensor) -> list[MicroBatch]:
         """The groups that can change the policy, in micro-batches; as many on every rank."""
         self.step_metrics.phase("update")
-        # Without a KL penalty, a group whose advantages are all zero has no gradient.
-        matters = weights * ((advantages != 0) | (self.beta > 0))
+        # Without a KL divergence, a group whose advantages are all zero has no gradient.
+        always = self.beta > 0 or self.perception is not None
+        matters = weights * ((advantages != 0) | always)
         chosen = matters.any(1).nonzero().flatten().tolist()
         budget = self.micro_batch_tokens
         micro_batches = split(rollout, advantages, weights, chosen, budget, self.corrects_sampler)
@@ -181,6 +202,36 @@ class GRPOModule(ReasoningModule):
             for micro_batch in micro_batches:
                 scores = score(self.policy, micro_batch.groups, self.temperature)
                 micro_batch.reference_log_probs = scores.log_probs
+
+    def add_masked_log_probs(
+        self, perception: PerceptionLoss, micro_batches: list[MicroBatch]
+    ) -> None:
+        """Mask the images of all groups, and score them so if no gradient is wanted of that."""
+        seed = f"mask/{self.seed}/{self.batches_done}"
+        with raise_on_all_ranks():
+            for micro_batch in micro_batches:
+                micro_batch.masked_groups = [
+                    altered(self.policy.encoder, group, perception.mask, seed)
+                    for group in micro_batch.groups
+                ]
+        if perception.gradient == "image":
+            with torch.no_grad():
+                for micro_batch in micro_batches:
+                    scores = score(self.policy, micro_batch.masked_groups, self.temperature)
+                    micro_batch.masked_log_probs = scores.log_probs
+
+    def add_perception(
+        self,
+        perception: PerceptionLoss,
+        loss: LossOutput,
+        micro_batch: MicroBatch,
+        scores: Scores,
+    ) -> LossOutput:
+        """The loss, less the divergence from the policy that sees masked images."""
+        masked = micro_batch.masked_log_probs
+        if masked is None:
+            masked = score(self.policy, micro_batch.masked_groups, self.temperature).log_probs
+        return perception(loss, scores.log_probs, masked, micro_batch.weights)
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""
@@ -249,9 +300,11 @@ class GRPOModule(ReasoningModule):
         rewards: dict[str, Reward],
         group_size: int = 8,
         sampling: Sampling = DEFAULT_SAMPLING,
+        noisy_rollout: NoisyRollout | None = None,
         loss: PolicyLoss = DEFAULT_LOSS,
         scale: Scale = "group",
         beta: float = 0.0,
+        perception: PerceptionLoss | None = None,
         updates: int = 1,
         async_steps: int = 0,
         micro_batch_tokens: int = 16_384,
@@ -275,11 +328,13 @@ class GRPOModule(ReasoningModule):
             rewards: Rewards of completions, by the names under which they are logged.
             group_size: Completions of each prompt.
             sampling: How completions are sampled.
+            noisy_rollout: Sample part of each group from a distorted image.
             loss: The policy loss: GRPOLoss, DrGRPOLoss, DAPOLoss, BNPOLoss, GSPOLoss, CISPOLoss, or
                 a class of one's own.
             scale: Whose standard deviation advantages are divided by: group, batch, none.
             beta: Weight of the KL divergence from the reference policy, which is the policy that
                 training began with.
+            perception: Keep the policy away from itself with masked images (PAPO).
             updates: Optimizer steps on the same completions.
             async_steps: Steps by which rollouts run ahead of the policy: 0, or 1, where the next
                 one is sampled while the policy updates, by an engine that runs apart.
@@ -329,7 +384,10 @@ class GRPOModule(ReasoningModule):
         # Accumulation is over whole groups, and several updates share a rollout.
         self.automatic_optimization = False
         self.rewards, self.group_size, self.sampling = rewards, group_size, sampling
-        self.loss, self.scale, self.beta = loss, scale, beta
+        self.noisy_rollout = noisy_rollout
+        if noisy_rollout is not None:
+            noisy_rollout.distorted(group_size)  # refuses a group that is too small
+        self.loss, self.scale, self.beta, self.perception = loss, scale, beta, perception
         self.updates, self.async_steps, self.resample = updates, async_steps, resample
         self.ahead = RolloutAhead()
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated

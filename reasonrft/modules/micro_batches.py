@@ -4,12 +4,13 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from reasonrft.losses import LossInputs
+from reasonrft.policy.altered_images import ImageEffect, alter_images
 from reasonrft.policy.collate import to_device
 from reasonrft.policy.encoder import Encoder, Example
 from reasonrft.policy.scoring import Group
@@ -30,8 +31,13 @@ class MicroBatch:
     """Whether the loss corrects for a sampler whose log-probs are not the scorer's."""
     idle: bool = False
     """Whether it is only there for other ranks."""
+    distorted: Tensor | None = None  # (N,) bool
+    """Tokens that were sampled from a distorted image; None where there are none."""
     old_log_probs: Tensor | None = None  # (N,) of the first update
     reference_log_probs: Tensor | None = None  # (N,)
+    masked_groups: list[Group] = field(default_factory=list)
+    """The groups with their images masked, for the perception loss."""
+    masked_log_probs: Tensor | None = None  # (N,) of the first update, with masked images
 
     @property
     def problem_ids(self) -> str:
@@ -49,13 +55,23 @@ class MicroBatch:
             self.weights,
             self.completion,
             self.reference_log_probs,
-            self.rollout_log_probs.to(log_probs) if self.corrects_sampler else None,
+            self._sampled(self.old_log_probs) if self.corrects_sampler else None,
         )
+
+    def _sampled(self, old: Tensor) -> Tensor:  # (N,)
+        """Rollout log-probs; tokens that answer a distorted image count as the old policy's own.
+
+        What the sampler says of them is of the distorted image. Importance weights would correct
+        for the distortion, which is there to sample what the policy itself would not.
+        """
+        sampled = self.rollout_log_probs.to(old)
+        return sampled if self.distorted is None else torch.where(self.distorted, old, sampled)
 
     def _move(self, device: torch.device) -> None:
         """To the device, once for all updates."""
-        names = ("advantages", "weights", "completion", "rollout_log_probs")
-        moved = to_device({name: getattr(self, name) for name in names}, device)
+        names = ("advantages", "weights", "completion", "rollout_log_probs", "distorted")
+        there = {name: value for name in names if (value := getattr(self, name)) is not None}
+        moved = to_device(there, device)
         for name, values in moved.items():
             setattr(self, name, values)
 
@@ -74,6 +90,7 @@ def split(
         items = [chosen[number] for number in numbers]
         completions = [completion for item in items for completion in rollout.completions[item]]
         lengths = torch.tensor([len(completion.ids) for completion in completions])
+        distorted = torch.tensor([completion.distorted for completion in completions])
         micro_batches.append(
             MicroBatch(
                 groups=[groups[item] for item in items],
@@ -82,6 +99,7 @@ def split(
                 completion=torch.arange(len(lengths)).repeat_interleave(lengths),
                 rollout_log_probs=torch.cat([completion.log_probs for completion in completions]),
                 corrects_sampler=corrects_sampler,
+                distorted=distorted.repeat_interleave(lengths) if distorted.any() else None,
             )
         )
     return micro_batches
@@ -111,6 +129,12 @@ def groups_of(rollout: Rollout) -> list[Group]:
         Group(prompt, [completion.ids for completion in completions])
         for prompt, completions in zip(rollout.batch.prompts, rollout.completions, strict=True)
     ]
+
+
+def altered(encoder: Encoder, group: Group, effect: ImageEffect, seed: str) -> Group:
+    """A group whose prompt shows its images with an effect, for one step."""
+    own_seed = f"{seed}/{group.prompt.problem.id}"
+    return replace(group, prompt=alter_images(encoder, group.prompt, effect, own_seed))
 
 
 def group_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -1,12 +1,11 @@
 """Checks before the first update: is the policy scored as it samples, does it see its images?"""
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from PIL import Image, ImageChops
+from PIL import ImageChops
 from torch import nn
 
 from reasonrft.distributed.ranks import all_gather
@@ -108,11 +107,4 @@ def _with_other_images(policy: Policy, prompt: Prompt, problems: Sequence[Proble
             image.tobytes() != target.tobytes() for image, target in zip(images, own, strict=True)
         ):
             break
-    content = tuple(map(_png, images))
-    return policy.encoder.prompt(replace(prompt.problem, images=content), prompt.text)
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    return policy.encoder.with_images(prompt, images)

@@ -44,6 +44,8 @@ class StepMetrics(Stopwatch):
         self.gradient_norm = 0.0
         self.staleness: int | None = None
         """Updates since the rollout was sampled; None where the sampler is the scorer."""
+        self.distortion: float | None = None
+        """Strength with which part of each group's images is distorted; None where none is."""
         self._passes: list[dict[str, Tensor]] = []
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
@@ -52,6 +54,11 @@ class StepMetrics(Stopwatch):
             return
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
+        tokens = difference.new_full((), len(difference))
+        compared = tokens
+        if micro_batch.distorted is not None:  # their log-probs are of another image
+            difference = difference.masked_fill(micro_batch.distorted, 0.0)
+            compared = tokens - micro_batch.distorted.sum()
         figures = {
             "loss": loss.total.detach(),
             "kl": loss.kl,
@@ -59,10 +66,12 @@ class StepMetrics(Stopwatch):
             "entropy": scores.entropy.sum(),
             "difference": difference.sum(),
             "difference_max": _largest(difference),
-            "tokens": difference.new_full((), len(difference)),
+            "tokens": tokens,
+            "compared": compared,
         }
         if loss.importance is not None:
-            figures |= _sums_of(loss.importance)
+            figures |= _sums_of(loss.importance, compared)
+        figures |= {f"train/{name}": figure for name, figure in loss.figures.items()}
         self._passes.append({name: figure.float() for name, figure in figures.items()})
 
     def sums(self) -> dict[str, float]:
@@ -81,11 +90,13 @@ class StepMetrics(Stopwatch):
 _MAXIMA = ("difference_max", "log_ratio_max")
 
 
-def _sums_of(importance: Importance) -> dict[str, Tensor]:
+def _sums_of(importance: Importance, compared: Tensor) -> dict[str, Tensor]:
+    """Over the tokens that are compared; the others weigh exactly 1."""
     weights = importance.weights
+    others = len(weights) - compared
     return {
-        "importance": weights.sum(),
-        "importance_squared": weights.square().sum(),
+        "importance": weights.sum() - others,
+        "importance_squared": weights.square().sum() - others,
         "truncated": importance.truncated.sum(),
         "rollout_kl": importance.kl.sum(),
         "log_ratio_max": _largest(importance.log_ratios.abs()),
@@ -117,6 +128,8 @@ def make_record(
         "train/completion_length": lengths,
         "train/truncated": ~stopped,
     }
+    if step_metrics.distortion is not None:
+        columns["train/distorted_reward"] = total[rollout.distorted]
     step_metrics.phase(None)
     of_rank = (columns, rollout.work, step_metrics.sums(), dict(step_metrics.seconds))
     columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank = zip(
@@ -128,6 +141,7 @@ def make_record(
         .mean()
         .item()
         for name in columns
+        if any(len(own[name]) for own in columns_by_rank)
     }
     work = _added(work_by_rank)
     seconds = {
@@ -140,6 +154,7 @@ def make_record(
         | {f"perf/{name}": value for name, value in work.items()}
         | _update_metrics(sums, updates)
         | _importance_metrics(sums, step_metrics.staleness)
+        | _distortion_metrics(step_metrics.distortion)
         | {"train/grad_norm": step_metrics.gradient_norm}  # the same on all ranks
         | {f"time/{name}": value for name, value in seconds.items()}
     )
@@ -164,20 +179,25 @@ def _added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
 
 def _update_metrics(sums: Mapping[str, float], updates: int) -> dict[str, float]:
     """Means over updates, and over tokens where a figure is per token."""
-    tokens = max(1.0, sums.get("tokens", 0.0))
+    tokens, compared = (max(1.0, sums.get(name, 0.0)) for name in ("tokens", "compared"))
     return {
         "train/loss": sums.get("loss", 0.0) / updates,
         "train/kl": sums.get("kl", 0.0) / updates,
         "train/clip_fraction": sums.get("clip_fraction", 0.0) / updates,
         "train/entropy": sums.get("entropy", 0.0) / tokens,
-        "train/rollout_logprob_diff": sums.get("difference", 0.0) / tokens,
+        "train/rollout_logprob_diff": sums.get("difference", 0.0) / compared,
         "train/rollout_logprob_diff_max": sums["difference_max"],
         "perf/tokens_scored": sums.get("tokens", 0.0),
+        **{name: value / updates for name, value in sums.items() if name.startswith("train/")},
     }
 
 
+def _distortion_metrics(distortion: float | None) -> dict[str, float]:
+    return {} if distortion is None else {"train/distortion": distortion}
+
+
 def _importance_metrics(sums: Mapping[str, float], staleness: int | None) -> dict[str, float]:
-    """What importance weights correct for: over all tokens that are learned from.
+    """What importance weights correct for: over all tokens that are learned from as sampled.
 
     The effective sample size is a share of the tokens: (sum w)^2 / (n sum w^2).
     """
@@ -186,7 +206,8 @@ def _importance_metrics(sums: Mapping[str, float], staleness: int | None) -> dic
     staleness_metric = {"train/staleness": float(staleness)}
     if "importance" not in sums:  # nothing was learned from
         return staleness_metric
-    tokens, weights, squares = (sums[k] for k in ("tokens", "importance", "importance_squared"))
+    tokens = max(1.0, sums["compared"])
+    weights, squares = sums["importance"], sums["importance_squared"]
     return staleness_metric | {
         "train/importance_weight": weights / tokens,
         "train/importance_truncated": sums["truncated"] / tokens,

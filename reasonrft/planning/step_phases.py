@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from reasonrft.distributed.local_optimizer import fuse, make_optimizer
 from reasonrft.distributed.master_weights import MasterWeights
-from reasonrft.losses import LossInputs
+from reasonrft.losses import LossInputs, LossOutput, PerceptionLoss
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
 from reasonrft.modules.base import weight_decay_groups
 from reasonrft.modules.policy_checks import switch_off_dropout
@@ -27,7 +27,7 @@ from reasonrft.policy.encoder import Example, Prompt, PromptBatch
 from reasonrft.policy.parts import parts_of
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
-from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.scoring import Group, Scores, score
 from reasonrft.rollout import LocalEngine, Sampling
 from reasonrft.rollout.eager_decoding import repeat
 from reasonrft.rollout.local import is_static
@@ -114,7 +114,7 @@ class HollowStep:
         groups = [Group(prompt, [ids] * module.group_size) for prompt in prompts]
         if isinstance(module.engine, LocalEngine):
             with self.trace.phase("rollout"):
-                self._decode(prompts, module.group_size, module.sampling)
+                self._decode(*_asked(module, prompts), module.sampling)
         if self.policy.supports_shared_prefix:
             with self.trace.phase("check"), torch.no_grad():
                 score(self.policy, groups[:1], 1.0, shared=False)
@@ -127,10 +127,27 @@ class HollowStep:
             self._fill_gradients()  # of the micro-batches before
         with self.trace.phase("update"):
             scores = score(self.policy, at_once, module.temperature)
-            module.loss(_inputs(scores.log_probs, reference), module.beta).total.backward()
-            del scores
+            loss = module.loss(_inputs(scores.log_probs, reference), module.beta)
+            if module.perception is not None:
+                loss = self._with_perception(module, module.perception, loss, scores, at_once)
+            loss.total.backward()
+            del scores, loss
             self._fill_gradients()
             torch.nn.utils.clip_grad_norm_(self._take_gradients(), module.max_grad_norm)
+
+    def _with_perception(
+        self,
+        module: GRPOModule,
+        perception: PerceptionLoss,
+        loss: LossOutput,
+        scores: Scores,
+        groups: list[Group],
+    ) -> LossOutput:
+        """The loss, with what a pass with masked images keeps until the backward pass."""
+        masked = torch.zeros_like(scores.log_probs)
+        if perception.gradient == "both":
+            masked = score(self.policy, groups, module.temperature).log_probs
+        return perception(loss, scores.log_probs, masked, torch.ones_like(masked))
 
     def _fill_gradients(self) -> None:
         for value in self.policy.parameters():
@@ -207,6 +224,20 @@ class HollowStep:
             tokens = choose(log_probs, uniform[:, turn], sampling)
             if turn:
                 log_probs = rows.step(tokens)
+
+
+def _asked(module: GRPOModule, prompts: list[Prompt]) -> tuple[list[Prompt], int]:
+    """Prompts of a rollout, and completions of each: with distorted images, each is asked twice."""
+    noisy, size = module.noisy_rollout, module.group_size
+    if noisy is None:
+        return prompts, size
+    distorted = noisy.distorted(size)
+    # Kinds of different sizes are decoded one after the other.
+    return (
+        (prompts * 2, distorted)
+        if 2 * distorted == size
+        else (prompts, max(distorted, size - distorted))
+    )
 
 
 class LongestRows(StaticRows):

@@ -1,7 +1,8 @@
 """Problems as a model reads them: one encoder for fine-tuning, rollout, scoring and evaluation."""
 
+import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ class Prompt:
     problem: Problem
     text: str
     inputs: dict[str, Tensor]
+    transient: bool = False
+    """Whether its images are made for one step: their features are kept as long as the prompt."""
 
     @property
     def ids(self) -> Tensor:  # (L,)
@@ -83,9 +86,21 @@ class Encoder:
 
     def prompt(self, problem: Problem, text: str) -> Prompt:
         """Encode one problem, asked in these words."""
-        images = [_named(problem, open_image, source) for source in problem.images]
         written = self._write(problem, text)
-        return Prompt(problem, text, _fitting(problem, self._process, written, images))
+        return Prompt(
+            problem, text, _fitting(problem, self._process, written, self.images(problem))
+        )
+
+    def images(self, problem: Problem) -> list[Image.Image]:
+        """A problem's images, opened."""
+        return [_named(problem, open_image, source) for source in problem.images]
+
+    def with_images(
+        self, prompt: Prompt, images: Sequence[Image.Image], transient: bool = False
+    ) -> Prompt:
+        """The same prompt with other images, of the sizes of its own."""
+        problem = replace(prompt.problem, images=tuple(map(_png, images)))
+        return replace(self.prompt(problem, prompt.text), transient=transient)
 
     def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> PromptBatch:
         pairs = zip(problems, texts, strict=True)
@@ -168,6 +183,12 @@ class Encoder:
             if token in self.tokenizer.all_special_ids:
                 return ids[: place + 1]
         return [self.tokenizer.eos_token_id]
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def _named(problem: Problem, open_it: Callable[[Path | bytes], T], source: Path | bytes) -> T:

@@ -72,6 +72,9 @@ class ImageFeatureCache:
 
     Each prompt's images are encoded alone. In a batch, rounding would depend on the other prompts,
     and a run resumed with an empty cache would come out differently.
+
+    Features of images that are made for one step are kept apart, as long as the pixels they are of:
+    they drive out none, and none is taken for them.
     """
 
     def __init__(self, megabytes: int) -> None:
@@ -81,19 +84,30 @@ class ImageFeatureCache:
         self._entries: OrderedDict[bytes, ImageFeatures] = OrderedDict()
         # A prompt is read several times in a step: in the rollout, and in every pass of scoring.
         self._keys = WeakIdKeyDictionary()
+        self._transient = WeakIdKeyDictionary()
 
-    def get(self, model: Any, inputs: Inputs, images: int) -> ImageFeatures | None:
+    def get(
+        self, model: Any, inputs: Inputs, images: int, transient: bool = False
+    ) -> ImageFeatures | None:
         """Features of a prompt that has so many images; None for a prompt without images."""
         if PIXELS not in inputs:
             return None
+        if transient:
+            pixels = inputs[PIXELS]
+            if pixels not in self._transient:
+                self._transient[pixels] = self._encode(model, inputs, images)
+            return self._transient[pixels]
         key = self.key(inputs[PIXELS])
         if key in self._entries:
             self._entries.move_to_end(key)
             return self._entries[key]
-        features = encode(model, {name: value.to(model.device) for name, value in inputs.items()})
-        self.encoded += images
+        features = self._encode(model, inputs, images)
         self._put(key, features)
         return features
+
+    def _encode(self, model: Any, inputs: Inputs, images: int) -> ImageFeatures:
+        self.encoded += images
+        return encode(model, {name: value.to(model.device) for name, value in inputs.items()})
 
     def key(self, pixels: Tensor) -> bytes:
         """What images are known by."""

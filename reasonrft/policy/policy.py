@@ -218,7 +218,7 @@ class Policy(nn.Module):
             return None
         with torch.no_grad():
             return [
-                self.image_features.get(self.model, prompt.inputs, count)
+                self.image_features.get(self.model, prompt.inputs, count, prompt.transient)
                 for prompt, count in zip(prompts, counts, strict=True)
             ]
 

@@ -6,6 +6,7 @@ from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.format import CaptionFormatReward, FormatReward
 from reasonrft.rewards.function_sequence import FunctionSequenceReward
 from reasonrft.rewards.length import LengthReward
+from reasonrft.rewards.star_r1 import StarR1Reward
 from reasonrft.rewards.steps import ReasoningStepsReward
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "ReasoningStepsReward",
     "ReferenceReward",
     "Reward",
+    "StarR1Reward",
 ]

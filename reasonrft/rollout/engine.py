@@ -5,7 +5,7 @@ P prompts, G completions per prompt, T completion tokens.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +25,8 @@ class Completion:
     log_probs: Tensor  # (T,)
     stopped: bool
     """Whether it ended by itself, instead of at the limit of tokens."""
+    distorted: bool = False
+    """Whether it answers a distorted image, whose log-probs these are, and not the prompt's."""
 
     @property
     def content(self) -> Tensor:
@@ -57,6 +59,34 @@ class Rollout:
     def stopped(self) -> Tensor:  # (P, G) bool
         """Which completions ended by themselves."""
         return _table([[c.stopped for c in group] for group in self.completions], torch.bool)
+
+    @property
+    def distorted(self) -> Tensor:  # (P, G) bool
+        """Which completions answer a distorted image."""
+        return _table([[c.distorted for c in group] for group in self.completions], torch.bool)
+
+    def split(self, count: int) -> tuple["Rollout", "Rollout"]:
+        """The first prompts, with all of the work, and the others."""
+        rows = slice(None, count), slice(count, None)
+        batches = [PromptBatch(self.batch.prompts[row]) for row in rows]
+        first, other = (
+            replace(self, batch=batch, completions=self.completions[row], texts=self.texts[row])
+            for batch, row in zip(batches, rows, strict=True)
+        )
+        return first, replace(other, work={})
+
+    def beside(self, distorted: "Rollout") -> "Rollout":
+        """Each group with completions that answer its images distorted, where it has images."""
+        groups = [
+            [*own, *(replace(c, distorted=bool(problem.images)) for c in others)]
+            for problem, own, others in zip(
+                self.problems, self.completions, distorted.completions, strict=True
+            )
+        ]
+        texts = [[*own, *others] for own, others in zip(self.texts, distorted.texts, strict=True)]
+        names = dict.fromkeys([*self.work, *distorted.work])
+        work = {name: self.work.get(name, 0) + distorted.work.get(name, 0) for name in names}
+        return replace(self, completions=groups, texts=texts, work=work)
 
     def with_groups(self, rows: Sequence[int], other: "Rollout") -> "Rollout":
         """This rollout with the groups of another in these rows."""

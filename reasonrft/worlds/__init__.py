@@ -9,7 +9,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from reasonrft.errors import BadInput
 from reasonrft.worlds.base import World
-from reasonrft.worlds.drawing.light import Blur, Compression, RandomLight, SensorNoise
+from reasonrft.worlds.drawing.light import BlackPatches, Blur, Compression, RandomLight, SensorNoise
 
 _WORLDS = {
     "counting": "reasonrft.worlds.counting.CountingWorld",
@@ -20,7 +20,15 @@ _WORLDS = {
     "perception-transformation": "reasonrft.worlds.perception.TransformationPerception",
 }
 
-__all__ = ["Blur", "Compression", "RandomLight", "SensorNoise", "World", "make_world"]
+__all__ = [
+    "BlackPatches",
+    "Blur",
+    "Compression",
+    "RandomLight",
+    "SensorNoise",
+    "World",
+    "make_world",
+]
 
 
 def make_world(

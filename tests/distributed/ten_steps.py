@@ -15,13 +15,15 @@ from torch import distributed
 from reasonrft.datamodules import GeneralDataModule
 from reasonrft.datamodules.sampler import ProblemLoader
 from reasonrft.distributed.sharding_strategy import ShardingStrategy
+from reasonrft.losses import PerceptionLoss
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.policy import Policy
 from reasonrft.policy.adapters import Lora
 from reasonrft.policy.sharding import full_parameters
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
-from reasonrft.rollout import Sampling
+from reasonrft.rollout import NoisyRollout, Sampling
+from reasonrft.worlds import BlackPatches
 from tests.datamodules.reading import MadeUp, quiet
 from tests.modules.fitting import PROBLEMS, Capitals, Losses
 from tests.rollout.apart import ApartEngine
@@ -29,6 +31,7 @@ from tests.rollout.apart import ApartEngine
 MIXED = [replace(problem, images=()) if at < 5 else problem for at, problem in enumerate(PROBLEMS)]
 """More than a rank's half has no image."""
 PARTS = ("language", "projector", "tower")
+MASK = BlackPatches(0.6, 7)
 WEIGHTS: dict[str, dict[str, Any]] = {
     "full": {},
     "lora": {"adapter": Lora(rank=4)},
@@ -164,14 +167,28 @@ def cases() -> dict[str, dict[str, Any]]:
     imageless = {"problems": MIXED, "first": 4, "loaded": {"train_parts": PARTS}}
     brief: dict[str, dict[str, Any]] = {
         "sft-imageless": {"method": "sft", **imageless},
-        "grpo-imageless": {"method": "grpo", "micro_batch_tokens": 1, **imageless},
+        "grpo-imageless": {
+            "method": "grpo",
+            "micro_batch_tokens": 1,
+            "perception": PerceptionLoss(mask=MASK),
+            **imageless,
+        },
         "grpo-imageless-lora": {"method": "grpo", "weights": "lora", **imageless},
         "sft-empty": {"method": "sft", "first": 8},
         "grpo-empty": {"method": "grpo", "first": 8},
         "grpo-silent": {"method": "grpo", "first": 4, "beta": 0.0},
-        "grpo-recomputed": {"method": "grpo", "loaded": {"activation_checkpointing": True}},
+        "grpo-recomputed": {
+            "method": "grpo",
+            "loaded": {"activation_checkpointing": True},
+            "perception": PerceptionLoss(mask=MASK, gradient="both", masked_entropy=0.01),
+        },
         "grpo-ahead": {"method": "grpo", "engine": ApartEngine(), "async_steps": 1},
-        "grpo-resampled": {"method": "grpo", "resample": 2, "group_size": 2},
+        "grpo-resampled": {
+            "method": "grpo",
+            "resample": 2,
+            "group_size": 2,
+            "noisy_rollout": NoisyRollout(steps=3, midpoint=1, sharpness=2),
+        },
     }
     return matrix | {name: {"steps": 3, **options} for name, options in brief.items()}
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from reasonrft.datamodules import CountingDataModule
+from reasonrft.losses import PerceptionLoss
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.planning.knobs import knobs
 from reasonrft.planning.plan_run import Plan, plan_run
 from reasonrft.planning.ranks_share import Ranks, Units, share
 from reasonrft.policy import Lora, Policy
-from reasonrft.rollout import Sampling
+from reasonrft.rollout import NoisyRollout, Sampling
 from tests.datamodules.reading import MadeUp
 from tests.modules.fitting import PROBLEMS, Capitals
 
@@ -39,7 +40,12 @@ def data(**options: Any) -> CountingDataModule:
 
 
 def planned(
-    folder: Path, optimizer: Any = torch.optim.AdamW, beta: float = 0.04, **policy: Any
+    folder: Path,
+    optimizer: Any = torch.optim.AdamW,
+    beta: float = 0.04,
+    perception: PerceptionLoss | None = None,
+    noisy_rollout: NoisyRollout | None = None,
+    **policy: Any,
 ) -> Plan:
     module = GRPOModule(
         Policy(str(folder), **policy),
@@ -47,6 +53,8 @@ def planned(
         group_size=4,
         sampling=Sampling(max_tokens=8),
         beta=beta,
+        perception=perception,
+        noisy_rollout=noisy_rollout,
         optimizer=lambda params: optimizer(params, lr=1e-3),
     )
     return plan_run(module, data(), {"limit_val_batches": 0}, on_gpu=False)
@@ -120,6 +128,15 @@ def test_master_weights_are_planned_as_part_of_the_optimizer(folder):
 def test_without_beta_there_is_no_reference(folder):
     phases = planned(folder, beta=0.0).phases
     assert "reference" not in phases and "reference" not in phases["update"]
+
+
+def test_recipes_are_planned(folder):
+    plain = planned(folder).phases
+    both = PerceptionLoss(gradient="both")
+    recipes = planned(folder, perception=both, noisy_rollout=NoisyRollout()).phases
+    # Activations with the image and with it masked; prompts with the image and with it distorted.
+    assert recipes["update"]["activations"] > 1.5 * plain["update"]["activations"]
+    assert recipes["rollout"]["cache"] > 1.2 * plain["rollout"]["cache"]
 
 
 def test_the_cache_is_one_prompt_and_the_completions_of_its_group(folder):

@@ -9,7 +9,7 @@ import torch
 from reasonrft.cli import main
 from reasonrft.modules import GRPOModule
 from reasonrft.policy import Lora, Policy
-from reasonrft.rollout import Sampling, VLLMServerEngine
+from reasonrft.rollout import NoisyRollout, Sampling, VLLMServerEngine
 from tests.datamodules.reading import quiet
 from tests.modules.fitting import Capitals, data
 from tests.rollout.vllm_serving import vllm_server
@@ -69,6 +69,7 @@ def test_a_rollout_runs_ahead_on_a_server(family_folder, tmp_path):
             sampling=Sampling(max_tokens=4),
             beta=0.04,  # so that all groups are scored
             async_steps=1,
+            noisy_rollout=NoisyRollout(),
             optimizer=lambda params: torch.optim.SGD(params, 5.0),
             engine=VLLMServerEngine([server.url], str(tmp_path / "served")),
         )
@@ -79,7 +80,7 @@ def test_a_rollout_runs_ahead_on_a_server(family_folder, tmp_path):
     assert [step["train/staleness"] for step in steps] == [0, 1, 1]
     apart = [step["train/rollout_logprob_diff_max"] for step in steps]
     assert apart[0] < 1e-4 < max(apart[1:])  # sampled by the weights before the update
-    assert all(step["perf/requests_0"] == 2 for step in steps)
+    assert all(step["perf/requests_0"] == 4 for step in steps)  # half of them with noise
 
 
 def metrics(folder: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Effects on drawn images (light, noise, blur, JPEG), each drawn from one `Random`."""
+"""Effects on images (light, noise, blur, JPEG, patches), each drawn from one `Random`."""
 
 import io
 import math
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+
+from reasonrft.errors import BadInput
 
 Range = tuple[float, float]
 
@@ -110,6 +112,30 @@ class Compression(Effect):
         Image.fromarray(pixels).save(file, "JPEG", quality=rng.randint(*self.quality))
         with Image.open(file) as image:
             return np.asarray(image.convert("RGB"))
+
+
+class BlackPatches(Effect):
+    """Some of the squares that an image is cut into are black."""
+
+    def __init__(self, share: float = 0.6, patch: int = 14) -> None:
+        """
+        Args:
+            share: Share of the squares.
+            patch: Width and height of a square in pixels.
+        """
+        if not 0 < share <= 1 or patch < 1:
+            raise BadInput(
+                f"share must be above 0 and at most 1, and patch at least 1, not {share} and "
+                f"{patch}"
+            )
+        self.share, self.patch = share, patch
+
+    def __call__(self, pixels: np.ndarray, rng: random.Random) -> np.ndarray:
+        rows, columns = (math.ceil(size / self.patch) for size in pixels.shape[:2])
+        black = np.zeros(rows * columns, bool)
+        black[rng.sample(range(len(black)), round(self.share * len(black)))] = True
+        mask = black.reshape(rows, columns).repeat(self.patch, 0).repeat(self.patch, 1)
+        return np.where(mask[: pixels.shape[0], : pixels.shape[1], None], np.uint8(0), pixels)
 
 
 def apply(effects: Sequence[Effect], pixels: np.ndarray, rng: random.Random) -> np.ndarray:

@@ -6,7 +6,9 @@ import random
 import numpy as np
 import pytest
 
+from reasonrft.errors import BadInput
 from reasonrft.worlds.drawing.light import (
+    BlackPatches,
     Blur,
     Compression,
     Effect,
@@ -15,7 +17,7 @@ from reasonrft.worlds.drawing.light import (
     apply,
 )
 
-EFFECTS = RandomLight(), SensorNoise(), Blur(), Compression()
+EFFECTS = RandomLight(), SensorNoise(), Blur(), Compression(), BlackPatches()
 
 
 def slope(height: int = 40, width: int = 60) -> np.ndarray:
@@ -76,6 +78,20 @@ def test_blur_spreads_a_line_by_its_radius() -> None:
 def test_compression_is_lossy_and_close() -> None:
     packed = Compression((30, 30))(slope(), random.Random(0))
     assert 0 < np.abs(packed.astype(int) - slope()).mean() < 10
+
+
+def test_black_patches_cover_the_share_asked_for() -> None:
+    # 3 x 5 squares of 14, of which the last of rows and columns are cut off.
+    black = (BlackPatches(0.6)(slope() | 1, random.Random(0)) == 0).all(-1)
+    squares = [
+        black[14 * row : 14 * row + 14, 14 * column : 14 * column + 14]
+        for row in range(3)
+        for column in range(5)
+    ]
+    assert sum(square.all() for square in squares) == 9
+    assert sum(square.any() for square in squares) == 9
+    with pytest.raises(BadInput, match="share must be above 0 and at most 1"):
+        BlackPatches(0)
 
 
 def test_effects_follow_each_other() -> None:
