@@ -1,7 +1,7 @@
 """Problems as a model reads them: one encoder for fine-tuning, rollout, scoring and evaluation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +55,11 @@ class PromptBatch:
     """Prompts that are answered together."""
 
     prompts: list[Prompt]
+    others: Callable[[Sequence[int], int], tuple[list[int], "PromptBatch"]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """In training: other prompts for some rows, in an attempt 1, 2, ...; and the rows that there
+    are any for."""
 
     def __len__(self) -> int:
         return len(self.prompts)
