@@ -16,11 +16,10 @@ from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.schedules import WarmupLinear
 from reasonrft.policy import Policy
-from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, made_up, quiet
-from tests.modules.fitting import Capitals
+from tests.modules.fitting import Capitals, Even
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -92,15 +91,6 @@ def reinforced(
         optimizer=adam,
         answer_tokens=2,
     )
-
-
-class Even(Reward):
-    """Right is what has an even number of letters."""
-
-    marks_right = True
-
-    def reward(self, completion: str, problem: Problem) -> float:
-        return float(len(completion) % 2 == 0)
 
 
 def by_levels(folder: Path) -> GRPOModule:
