@@ -22,6 +22,7 @@ from reasonrft.datamodules.curriculum import (
     Curriculum,
     CurriculumSampler,
     LevelLog,
+    check_reports,
     items_by_level,
     note_groups,
 )
@@ -132,6 +133,8 @@ class TaskDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and "train" not in self.source.splits:
             raise BadInput("the data names no problems to train on: name them as train")
+        if stage == "fit" and self.curriculum is not None:
+            check_reports(self._module)
         if stage in ("fit", "validate") and self._validation_note:
             rank_zero_info(self._validation_note)
         for split in self._wanted(stage):
@@ -256,17 +259,8 @@ class TaskDataModule(LightningDataModule):
         check(problems, split, self.common_task, self.image_count, learned)
         chosen = self._within(_some(problems, self.limit, self.seed, self.skip))
         if self.curriculum is not None:
-            self._check_pass_rates()
             self._levels = LevelLog(self.curriculum, [*items_by_level(chosen)])
         return chosen
-
-    def _check_pass_rates(self) -> None:
-        if not getattr(self._module, "reports_pass_rates", False):
-            raise BadInput(
-                "curriculum opens levels by the share of right completions, and "
-                f"{type(self._module).__name__} does not report any: take GRPOModule with a reward "
-                "that marks right answers, such as AccuracyReward, or leave curriculum out"
-            )
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""

@@ -47,6 +47,16 @@ class Curriculum:
             raise BadInput(f"keep is a share, at least 0 and below 1, not {self.keep}")
 
 
+def check_reports(module: Any) -> None:
+    """Refuse a module that would never open a level."""
+    if not getattr(module, "reports_pass_rates", False):
+        raise BadInput(
+            "curriculum opens levels by the share of right completions, and "
+            f"{type(module).__name__} does not report any: take GRPOModule with a reward that "
+            "marks right answers, such as AccuracyReward, or leave curriculum out"
+        )
+
+
 def items_by_level(problems: Sequence[Problem]) -> dict[int, list[int]]:
     """Which problems each level has, the easiest level first; `BadInput` if there is one alone."""
     levels: dict[int, list[int]] = defaultdict(list)

@@ -21,6 +21,7 @@ FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml", "grpo_zero.yaml") for task in TASKS]
 FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml")]
+FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 # With one process, too: tests/distributed has more.
 FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]
