@@ -31,7 +31,7 @@ class Curriculum:
 
     Args:
         threshold: The next level opens when this share of the newest one is answered rightly.
-        window: Groups of the newest level that the share is of: the last ones, so many at least.
+        window: Groups of the newest level that the share is of, the last ones.
         keep: Share of problems that goes on coming from easier levels.
     """
 

@@ -56,7 +56,6 @@ def test_two_ranks_reinforce_as_one(name, ranks, folder):
         assert len(alone["texts"]) < sum(sampled)
     else:
         assert len(alone["texts"]) == 14
-    if name not in ("levels", "resampled"):
         # One has no group to learn from, and no micro-batch of its own where there is no penalty.
         assert (first["silent"], second["silent"]) == ([False, True], [True, False])
     # Where shared rows fail on one, neither goes on with them.

@@ -99,12 +99,6 @@ REINFORCED: dict[str, dict[str, Any]] = {
     "cispo": {"loss": CISPOLoss(), "scale": "none", "count_truncated": False},
     "tower": {"parts": ("language", "projector", "tower")},
     "careless": {"careless": 1},
-    "resampled": {
-        "loss": DAPOLoss(),
-        "rewards": {"coarse": Coarse()},
-        "group_size": 2,
-        "resample": 2,
-    },
     "levels": {
         "loss": DAPOLoss(),
         "rewards": {"coarse": Coarse()},

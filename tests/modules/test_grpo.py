@@ -112,33 +112,31 @@ def test_skipping_groups_without_signal_changes_no_update(loss, folder):
 
 
 def test_groups_without_signal_are_sampled_again(folder):
-    silent = {}
+    silent, prompt_tokens = {}, {}
     for resample in (0, 4):
         one = module(folder, rewards={"seldom": Seldom()}, group_size=2, resample=resample)
         fit(one, steps=1)
         silent[resample] = one.step_record.metrics["train/zero_advantage_groups"]
-        prompt_tokens = one.step_record.work["prompt_tokens"]
+        prompt_tokens[resample] = one.step_record.work["prompt_tokens"]
         assert one.step_record.total.tolist() == [
             [float(text[:1] > "w") for text in group] for group in one.step_record.texts
         ]
     assert silent[4] < silent[0]
-    once = fit(module(folder, group_size=2), steps=1).step_record.work["prompt_tokens"]
-    assert prompt_tokens > once
+    assert prompt_tokens[4] > prompt_tokens[0]
 
 
-@pytest.mark.parametrize("attempts", [0, 1, 4])
+@pytest.mark.parametrize("attempts", [1, 4])
 def test_groups_without_signal_are_replaced_by_those_of_other_prompts(attempts, folder):
     one = module(folder, rewards={"some": OnlyOn("p6", "p9")}, dynamic_sampling=attempts)
     fit(one, steps=1, batch_size=2)
     record = one.step_record
     # The order of all is 3 and 1, 12 and 6, 7 and 2, 9 and 4: the second has signal at once.
     ids = [problem.id for problem in record.problems]
-    assert ids == {0: ["p3", "p1"], 1: ["p12", "p6"], 4: ["p9", "p6"]}[attempts]
+    assert ids == {1: ["p12", "p6"], 4: ["p9", "p6"]}[attempts]
     silent = [id not in ("p6", "p9") for id in ids]
     assert (record.advantages == 0).all(1).tolist() == silent
-    if attempts:
-        assert record.metrics["train/groups_with_signal"] == 2 - sum(silent)
-        assert record.metrics["train/sampled_groups"] == {1: 2 + 2, 4: 2 + 2 + 1 + 1}[attempts]
+    assert record.metrics["train/groups_with_signal"] == 2 - sum(silent)
+    assert record.metrics["train/sampled_groups"] == {1: 2 + 2, 4: 2 + 2 + 1 + 1}[attempts]
     scored = record.lengths[(record.advantages != 0).any(1)].sum()
     assert record.metrics["perf/tokens_scored"] == scored
     # Prompt and completions that are scored belong together.
