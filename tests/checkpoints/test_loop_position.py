@@ -78,18 +78,16 @@ def fine_tuned(folder: Path) -> SFTModule:
 
 
 def reinforced(
-    folder: Path, rewards: dict[str, Reward] | None = None, dynamic_sampling: int = 0
+    folder: Path, rewards: dict[str, Reward] | None = None, **options: Any
 ) -> GRPOModule:
     return GRPOModule(
         Policy(str(folder)),
         rewards or {"capitals": Capitals()},
         group_size=2,
-        dynamic_sampling=dynamic_sampling,
         sampling=Sampling(max_tokens=4),
-        beta=0.04,
-        updates=2,
         optimizer=adam,
         answer_tokens=2,
+        **(options or {"beta": 0.04, "updates": 2}),
     )
 
 
