@@ -53,7 +53,7 @@ def check_reports(module: Any) -> None:
         raise BadInput(
             "curriculum opens levels by the share of right completions, and "
             f"{type(module).__name__} does not report any: take GRPOModule with a reward that "
-            "marks right answers, such as AccuracyReward, or leave curriculum out"
+            "marks right answers, such as AccuracyReward (profile: robust), or leave curriculum out"
         )
 
 
