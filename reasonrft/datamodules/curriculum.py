@@ -93,6 +93,8 @@ class LevelLog:
         """The first step of each level that is open."""
         self.rates: list[tuple[int, float]] = []
         """Pass rates of groups, each with its step: what the window holds, and the last step's."""
+        self.epoch = 0
+        """Batches of an epoch, which steps are counted by."""
 
     def newest(self, step: int) -> int:
         """The place among all levels of the newest one that is open in a step."""
@@ -115,12 +117,20 @@ class LevelLog:
         rates = [rate for at, rate in self.rates if first <= at <= step]
         return rates[-self.curriculum.window :]
 
+    def count_by(self, epoch: int) -> None:
+        """Go on with so many batches in an epoch, where another run may have had others."""
+        before, self.epoch = self.epoch or epoch, epoch
+        self.opened = [first * epoch // before for first in self.opened]
+        self.rates = [(step * epoch // before, rate) for step, rate in self.rates]
+
     def state_dict(self) -> dict[str, Any]:
-        return {"opened": [*self.opened], "rates": [list(entry) for entry in self.rates]}
+        rates = [list(entry) for entry in self.rates]
+        return {"opened": [*self.opened], "rates": rates, "epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.opened = list(state["opened"])[: len(self.levels)]
         self.rates = [(step, rate) for step, rate in state["rates"]]
+        self.epoch = state["epoch"]
 
 
 def note_groups(
@@ -174,6 +184,7 @@ class CurriculumSampler(BatchSampler):
         name = f"{count:,} problems of {len(self.items)} levels in batches of {batch_size}"
         places = range(0, count, batch_size)
         super().__init__(lambda rng: [[] for _ in places], name, seed, rank, ranks)
+        log.count_by(len(self))
 
     @property
     def revision(self) -> tuple[int, ...]:

@@ -71,6 +71,15 @@ def test_a_step_that_is_done_again_finds_what_it_found():
             assert resumed.state_dict() == states[again]
 
 
+def test_a_level_stays_open_where_batches_become_larger():
+    levels = log()
+    levels.load_state_dict({"opened": [0, 60], "rates": [[75, 0.5]], "epoch": 25})
+    sampler(levels)  # of 13 batches in an epoch: three and 1 / 25 of it are step 39
+    assert (levels.opened, levels.rates) == ([0, 31], [(39, 0.5)])
+    sampler(levels)
+    assert levels.state_dict() == {"opened": [0, 31], "rates": [[39, 0.5]], "epoch": 13}
+
+
 def test_batches_are_of_the_newest_level_and_a_share_of_easier_ones():
     levels = log(keep=0.3)
     order = sampler(levels)
