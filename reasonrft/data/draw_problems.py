@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tqdm import tqdm
 from reasonrft.data.layouts import meta_row
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.files import Staging
+from reasonrft.problems import Problem
 from reasonrft.worlds import World, make_world
 
 PART = 50
@@ -39,13 +40,22 @@ class Plan:
     seed: int = 0
     preset: str | None = None
     world_args: dict[str, Any] = field(default_factory=dict)
+    level: int | None = None
 
     @property
     def name(self) -> str:
         return f"{self.task}-{self.split}"
 
     def world(self) -> World:
-        return make_world(self.task, self.preset, self.seed, **self.world_args)
+        return make_world(self.task, self.preset, self.seed, self.level, **self.world_args)
+
+    def problem(self, world: World, index: int) -> Problem:
+        """The world's problem; one of a level says so, and has an id of its own."""
+        problem = world.problem(self.split, index)
+        if self.level is None:
+            return problem
+        stem = f"{self.name}-{self.level}-{index:06d}"
+        return replace(problem, id=stem, meta={**problem.meta, "level": self.level})
 
 
 def draw_problems(plan: Plan, home: Path, workers: int | None = None, wait: bool = False) -> None:
@@ -138,7 +148,7 @@ def _draw_part(part: tuple[Plan, Path, int]) -> int:
     indices = range(start, min(start + PART, plan.size))
     with Staging() as staging:
         for index in indices:
-            problem = world.problem(plan.split, index)
+            problem = plan.problem(world, index)
             names = _image_names(plan, index, len(problem.images))
             for name, image in zip(names, problem.images, strict=True):
                 if not isinstance(image, bytes):

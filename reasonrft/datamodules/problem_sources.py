@@ -54,6 +54,7 @@ class DrawnProblems(ProblemSource):
         folder: str = "data",
         world_args: dict[str, Any] | None = None,
         workers: int | None = None,
+        levels: Sequence[int] = (),
     ) -> None:
         """
         Args:
@@ -64,22 +65,25 @@ class DrawnProblems(ProblemSource):
             test: Problems of each test split.
             seed: Another seed is another data set.
             folder: Where problems are kept, in a folder of their own for every setting.
-            world_args: Single arguments of the world, over the preset.
+            world_args: Single arguments of the world, over the preset and the level.
             workers: How many processes draw; as many as there are cores if not given.
+            levels: Levels of difficulty that share the problems equally: 1 is the easiest; if none
+                is named, problems are the preset's and have no level.
         """
         check_at_least(0, train=train, val=val, test=test)
         check_at_least(1, workers=workers)
-        world = make_world(task, preset, seed, **(world_args or {}))
+        if len(set(levels)) < len(levels):
+            raise BadInput(f"levels must differ from each other, and are {list(levels)}")
+        self.world_args = dict(world_args or {})
+        self.worlds = {
+            level: make_world(task, preset, seed, level, **self.world_args)
+            for level in levels or (None,)
+        }
+        world = next(iter(self.worlds.values()))
         self._splits = tuple(dict.fromkeys(("train", "val", *world.splits)))
         self.task, self.preset, self.seed, self.workers = task, preset, seed, workers
         self.sizes = dict.fromkeys(self._splits, test) | {"train": train, "val": val}
-        self.world_args = dict(world_args or {})
-        # A preset that has changed since is another setting, whatever it is called.
-        settings = [
-            _defaults(type(world)) | dict(world.presets.get(preset or "", {})) | self.world_args
-        ]
-        mark = hashlib.sha256(json.dumps([*settings, seed], default=str, sort_keys=True).encode())
-        self.folder = Path(folder) / "-".join(filter(None, (task, preset, mark.hexdigest()[:8])))
+        self.home = Path(folder)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -87,25 +91,53 @@ class DrawnProblems(ProblemSource):
 
     def prepare(self, splits: Sequence[str]) -> None:
         for split in splits:
-            if not self._file(split).exists():
-                self._draw(split)
+            for level, size in self._shares(split).items():
+                if not self._file(split, level, size).exists():
+                    self._draw(split, level, size)
 
     def at_hand(self, split: str) -> bool:
-        return self._file(split).exists()
+        return all(self._file(split, *share).exists() for share in self._shares(split).items())
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
-        return load_problems(self._file(split), "reason-rft", task)
+        return [
+            problem
+            for level, size in self._shares(split).items()
+            for problem in load_problems(self._file(split, level, size), "reason-rft", task)
+        ]
 
-    def _home(self, split: str) -> Path:
-        return self.folder / f"{split}-{self.sizes[split]}"
+    def _shares(self, split: str) -> dict[int | None, int]:
+        """How many of a split's problems each level has."""
+        size, count = self.sizes[split], len(self.worlds)
+        shares = {
+            level: size * (place + 1) // count - size * place // count
+            for place, level in enumerate(self.worlds)
+        }
+        return {level: share for level, share in shares.items() if share}
 
-    def _file(self, split: str) -> Path:
-        return self._home(split) / f"{self.task}-{split}.json"
+    def _folder(self, level: int | None) -> Path:
+        """A preset or a level that has changed since is another setting, whatever it is called."""
+        world = type(self.worlds[level])
+        settings = (
+            _defaults(world)
+            | dict(world.presets.get(self.preset or "", {}))
+            | ({} if level is None else dict(world.levels[level - 1]))
+            | self.world_args
+        )
+        described = json.dumps([settings, self.seed], default=str, sort_keys=True).encode()
+        mark = hashlib.sha256(described).hexdigest()[:8]
+        level_name = None if level is None else f"level{level}"
+        return self.home / "-".join(filter(None, (self.task, self.preset, level_name, mark)))
 
-    def _draw(self, split: str) -> None:
-        home, size = self._home(split), self.sizes[split]
-        rank_zero_info(f"drawing {size:,} {split} problems of the {self.task} world into {home}")
-        plan = Plan(self.task, split, size, self.seed, self.preset, self.world_args)
+    def _file(self, split: str, level: int | None, size: int) -> Path:
+        return self._folder(level) / f"{split}-{size}" / f"{self.task}-{split}.json"
+
+    def _draw(self, split: str, level: int | None, size: int) -> None:
+        home = self._file(split, level, size).parent
+        of = "" if level is None else f" at level {level}"
+        rank_zero_info(
+            f"drawing {size:,} {split} problems of the {self.task} world{of} into {home}"
+        )
+        plan = Plan(self.task, split, size, self.seed, self.preset, self.world_args, level)
         # Another run may want the same problems: this one waits, and finds them there.
         draw_problems(plan, home, self.workers, wait=True)
 

@@ -23,8 +23,14 @@ _WORLDS = {
 __all__ = ["Blur", "Compression", "RandomLight", "SensorNoise", "World", "make_world"]
 
 
-def make_world(task: str, preset: str | None = None, seed: int = 0, **world_args: Any) -> World:
-    """The world of a task: a preset's arguments, overridden by `world_args`."""
+def make_world(
+    task: str,
+    preset: str | None = None,
+    seed: int = 0,
+    level: int | None = None,
+    **world_args: Any,
+) -> World:
+    """The world of a task: a preset's arguments, then a level's, then `world_args`."""
     if task not in _WORLDS:
         raise BadInput(f"no world for task {task!r}: there are {', '.join(_WORLDS)}")
     module, _, name = _WORLDS[task].rpartition(".")
@@ -33,6 +39,9 @@ def make_world(task: str, preset: str | None = None, seed: int = 0, **world_args
         raise BadInput(
             f"the {task} world has no preset {preset!r}: it has {', '.join(cls.presets)}"
         )
+    if level is not None and not 1 <= level <= len(cls.levels):
+        raise BadInput(f"the {task} world has no level {level}: it has 1 to {len(cls.levels)}")
+    chosen_level = {} if level is None else cls.levels[level - 1]
     known = [key for key in inspect.signature(cls).parameters if key != "seed"]
     if unknown := [key for key in world_args if key not in known]:
         raise BadInput(
@@ -42,7 +51,8 @@ def make_world(task: str, preset: str | None = None, seed: int = 0, **world_args
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, "world")
     # The parser writes into what it is given.
-    settings = copy.deepcopy({**cls.presets.get(preset or "", {}), **world_args, "seed": seed})
+    arguments = {**cls.presets.get(preset or "", {}), **chosen_level, **world_args}
+    settings = copy.deepcopy({**arguments, "seed": seed})
     try:
         chosen = parser.parse_object({"world": settings})
         return parser.instantiate(chosen)["world"]

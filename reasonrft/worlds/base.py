@@ -24,6 +24,8 @@ class World:
     splits: ClassVar[tuple[str, ...]]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of arguments."""
+    levels: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Arguments over a preset's, from the easiest level to the last, which is the preset itself."""
     evidence_keys: ClassVar[tuple[str, ...]] = ()
     """Keys of meta that `data build` writes to a separate file, as `evidence` returns them."""
 

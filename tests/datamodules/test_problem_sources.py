@@ -41,8 +41,26 @@ def test_only_what_is_asked_for_is_drawn_and_only_once(folder):
 def test_every_setting_has_a_folder_of_its_own(folder):
     settings = ({}, {"seed": 1}, {"world_args": {"objects": [3, 4]}}, {"train": 4}, {"test": 0})
     sources = [drawn(folder, **one) for one in settings]
-    assert len({source._file("train") for source in sources}) == 4
+    homes = {source._file("train", None, source.sizes["train"]) for source in sources}
+    assert len(homes) == 4
     assert sources[-1].splits == ("train", "val")
+
+
+def test_levels_share_the_problems(tmp_path):
+    source = drawn(tmp_path, levels=[1, 2], val=0)
+    source.prepare(["train", "id"])
+    problems = source.problems("train")
+    assert [problem.meta["level"] for problem in problems] == [1, 2, 2]
+    assert len({problem.id for problem in problems}) == 3
+    assert [problem.meta["level"] for problem in source.problems("id")] == [2]
+    assert source.at_hand("train") and not source.at_hand("ood-domain")
+    first = make_world("counting", "tiny", level=1).problem("train", 0)
+    assert (problems[0].question, problems[0].answer) == (first.question, first.answer)
+
+
+def test_levels_must_differ(tmp_path):
+    with pytest.raises(BadInput, match=r"levels must differ from each other, and are \[1, 1\]"):
+        drawn(tmp_path, levels=[1, 1])
 
 
 def test_two_runs_may_want_the_same_problems_at_once(tmp_path):

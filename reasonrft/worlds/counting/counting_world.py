@@ -66,6 +66,12 @@ class CountingWorld(World):
             "distance": 0.75,
         }
     }
+    levels: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"objects": (2, 3), "sizes": ("large",), "colors": ("red", "blue", "green", "yellow")},
+        {"objects": (2, 4), "sizes": ("large",)},
+        {"objects": (3, 5)},
+        {},
+    )
 
     def __init__(
         self,
@@ -113,12 +119,8 @@ class CountingWorld(World):
         self.objects = least, most
         if not 1 <= least <= most <= MOST:
             raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
-        self.values: dict[str, tuple[str, ...]] = {
-            "size": _subset("sizes", sizes, ("large", "small"), 1),
-            "color": _subset("colors", colors, tuple(COLORS), 2),
-            "material": _subset("materials", materials, ("rubber", "metal"), 1),
-            "shape": _subset("shapes", shapes, Blocks.shapes, 2),
-        }
+        self.values = attribute_values(sizes, colors, materials)
+        self.values["shape"] = _subset("shapes", shapes, Blocks.shapes, 2)
         asked = [family for family in find_families(families) if family.answers(*self.objects)]
         held = find_families(held_out)
         self.held_out = [family for family in asked if family in held]
@@ -215,6 +217,17 @@ def content_mark(things: Sequence[Description], question: str) -> int:
     """The fingerprint of what a scene holds, wherever it stands, and of the question."""
     held = sorted(tuple(thing[key] for key in ATTRIBUTES) for thing in things)
     return fingerprint("counting", held, question)
+
+
+def attribute_values(
+    sizes: Sequence[str], colors: Sequence[str], materials: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """What the attributes may be, but for the shape, which depends on the domain."""
+    return {
+        "size": _subset("sizes", sizes, ("large", "small"), 1),
+        "color": _subset("colors", colors, tuple(COLORS), 2),
+        "material": _subset("materials", materials, ("rubber", "metal"), 1),
+    }
 
 
 def _subset(name: str, given: Sequence[str], known: Sequence[str], least: int) -> tuple[str, ...]:

@@ -8,7 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from reasonrft.worlds.counting.counting_scenes import draw_scene, framed, render_scene
-from reasonrft.worlds.counting.counting_world import CountingWorld, make_domains
+from reasonrft.worlds.counting.counting_world import (
+    CountingWorld,
+    attribute_values,
+    make_domains,
+)
 from reasonrft.worlds.counting.questions import MOST
 from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS
 from reasonrft.worlds.counting.words import (
@@ -30,13 +34,27 @@ from reasonrft.worlds.perception.perception_world import (
     Ask,
     CaptionedImages,
     PerceptionWorld,
+    shared,
 )
 
 _TINY = CountingWorld.presets["tiny"]
-_SHARED = ("width", "height", "objects", "clear", "distractors", "distance")
+_SHARED = (
+    "width",
+    "height",
+    "objects",
+    "sizes",
+    "colors",
+    "materials",
+    "clear",
+    "distractors",
+    "distance",
+)
 """Arguments of the task's world: the scenes must look alike."""
 MOST_VEHICLES = 7
 """More of them find no room."""
+
+Values = Mapping[str, Sequence[str]]
+"""What each attribute may be."""
 
 _SIDES = {
     "left of": (0, -1),
@@ -57,8 +75,9 @@ class CountingPerception(PerceptionWorld):
     looks = ("blocks", "vehicles")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {name: _TINY[name] for name in _SHARED} | TINY_PHOTOS,
+        "tiny": shared(_TINY, _SHARED) | TINY_PHOTOS,
     }
+    levels = tuple(shared(level, _SHARED) for level in CountingWorld.levels)
 
     def __init__(
         self,
@@ -67,6 +86,9 @@ class CountingPerception(PerceptionWorld):
         height: int = 320,
         antialias: Sequence[int] = (1,),
         objects: tuple[int, int] = (3, MOST),
+        sizes: Sequence[str] = ("large", "small"),
+        colors: Sequence[str] = tuple(COLORS),
+        materials: Sequence[str] = ("rubber", "metal"),
         light: Sequence[Effect] = (),
         plain: float = 0.2,
         whole: float = 0.8,
@@ -83,6 +105,9 @@ class CountingPerception(PerceptionWorld):
             height: Height of the images in pixels.
             antialias: Rays per pixel along each side, drawn for each image; the first in tests.
             objects: Fewest and most objects of a scene.
+            sizes: Sizes of objects: large, small.
+            colors: Colours of objects, by CLEVR's names; two at least.
+            materials: Materials of objects: rubber, metal.
             light: Effects applied to images of train and val, in this order.
             plain: Share of images of train and val that get no effects.
             whole: Share of chains that describe the whole image, not only what is asked for.
@@ -98,6 +123,7 @@ class CountingPerception(PerceptionWorld):
         self.domains = make_domains(clear, distractors, distance)
         # Words are learned from words, which cost less.
         self.often = {"all": 25, "sum": 8} if text_only else {"all": 5, "sum": 2}
+        self.values = attribute_values(sizes, colors, materials)
         self.least, self.most = objects
         if not 1 <= self.least <= self.most <= MOST:
             raise ValueError(f"objects must be two numbers from 1 to {MOST}, the smaller one first")
@@ -105,7 +131,8 @@ class CountingPerception(PerceptionWorld):
     def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
         domain = self.domains[look]
         most = max(self.least, min(self.most, MOST_VEHICLES if look == "vehicles" else MOST))
-        things = [_thing(rng, domain.shapes) for _ in range(rng.randint(self.least, most))]
+        values = self.values | {"shape": domain.shapes}
+        things = [_thing(rng, values) for _ in range(rng.randint(self.least, most))]
         scene = draw_scene(rng, domain, things)
         if scene is None:
             return None
@@ -118,7 +145,7 @@ class CountingPerception(PerceptionWorld):
             sentences = [_sentence(item, scene) for item in scene["objects"]]
             images, cells = (rendering.pixels,), (object_cells(rendering.owners, sentences),)
         items = from_left_to_right(scene["objects"])
-        return CaptionedImages(images, caption_of(scene), _asks(items, scene, rng), cells)
+        return CaptionedImages(images, caption_of(scene), _asks(items, scene, values, rng), cells)
 
 
 def caption_of(scene: Mapping[str, Any]) -> tuple[str, ...]:
@@ -130,13 +157,8 @@ def _sentence(item: Mapping[str, Any], scene: Mapping[str, Any]) -> str:
     return f"{_place(item, scene)} {_name(described(item))}"
 
 
-def _thing(rng: random.Random, shapes: Sequence[str]) -> Description:
-    return {
-        "size": rng.choice(("large", "small")),
-        "color": rng.choice(tuple(COLORS)),
-        "material": rng.choice(("rubber", "metal")),
-        "shape": rng.choice(shapes),
-    }
+def _thing(rng: random.Random, values: Values) -> Description:
+    return {key: rng.choice(values[key]) for key in ATTRIBUTES}
 
 
 def _place(item: Mapping[str, Any], scene: Mapping[str, Any]) -> str:
@@ -148,14 +170,17 @@ def _name(thing: Description) -> str:
 
 
 def _asks(
-    items: Sequence[Mapping[str, Any]], scene: Mapping[str, Any], rng: random.Random
+    items: Sequence[Mapping[str, Any]],
+    scene: Mapping[str, Any],
+    values: Values,
+    rng: random.Random,
 ) -> dict[str, list[Ask]]:
     """Questions for a number first, then for words."""
     things = [described(item) for item in items]
     places = [_place(item, scene) for item in items]
     known = {i: phrase for i in range(len(items)) if (phrase := _phrase(things, i, (), rng))}
     asks: dict[str, list[Ask]] = {
-        "all": list(_searches(things, places, rng)),
+        "all": list(_searches(things, places, values, rng)),
         "sum": list(_sums(things, rng)),
         "column": [
             Ask(f"In which column is the {phrase}?", places[i][1], (i,), "counting")
@@ -206,14 +231,14 @@ def _phrase(
 
 
 def _searches(
-    things: Sequence[Description], places: Sequence[str], rng: random.Random
+    things: Sequence[Description], places: Sequence[str], values: Values, rng: random.Random
 ) -> Iterator[Ask]:
     """Where all things of one or two kinds are; thoughts say the kinds in plain words first."""
-    shapes = [thing["shape"] for thing in things]
-    for thing in (*things, _thing(rng, shapes)):
+    values = values | {"shape": [thing["shape"] for thing in things]}
+    for thing in (*things, _thing(rng, values)):
         kinds = [_kind(rng, thing)]
         if rng.random() < _TWO_KINDS:
-            kinds.append(_kind(rng, rng.choice((*things, _thing(rng, shapes)))))
+            kinds.append(_kind(rng, rng.choice((*things, _thing(rng, values)))))
         meant = [any(fits(other, kind) for kind in kinds) for other in things]
         about = tuple(i for i, is_meant in enumerate(meant) if is_meant)
         yield Ask(

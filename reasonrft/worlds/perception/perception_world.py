@@ -32,6 +32,11 @@ TINY_PHOTOS: dict[str, Any] = {
 """How images of solids are taken in the presets "tiny"."""
 
 
+def shared(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Those of a task's arguments that make its images: perception's must look alike."""
+    return {name: arguments[name] for name in names if name in arguments}
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question that looking answers, and the sentences of the caption that it is about."""
@@ -60,6 +65,8 @@ class CaptionedImages:
     """By kind of question."""
     cells: tuple[Cells, ...]
     """What the cells of each image show."""
+    in_words: Sequence[Ask] = ()
+    """Questions that give in words all that they need: what reasoning is made of."""
 
 
 class PerceptionWorld(World):
@@ -77,14 +84,16 @@ class PerceptionWorld(World):
         plain: float,
         whole: float,
         mixed: Sequence[str],
+        words: float = 0.0,
     ) -> None:
         super().__init__(seed)
         self.mixed = tuple(mixed) or self.looks
         self.light, self.plain, self.whole = tuple(light), plain, whole
+        self.words = words
         self.often: Mapping[str, int] = {}
         """Kinds of questions that come up more often than others, and how many times as often."""
-        if not (0 <= plain <= 1 and 0 <= whole <= 1):
-            raise ValueError("plain and whole are shares, from 0 to 1")
+        if not all(0 <= share <= 1 for share in (plain, whole, words)):
+            raise ValueError("plain, whole and words are shares, from 0 to 1")
         if not set(self.mixed) <= set(self.looks):
             raise ValueError(f"mixed must be looks of {self.task}: {', '.join(self.looks)}")
 
@@ -103,9 +112,12 @@ class PerceptionWorld(World):
     def _asked(
         self, drawn: CaptionedImages, look: str, split: str, index: int, rng: random.Random
     ) -> Problem:
-        kinds = sorted(kind for kind, asks in drawn.asks.items() if asks)
+        asks = drawn.asks
+        if self.words and drawn.in_words and rng.random() < self.words:
+            asks = {"words": drawn.in_words}
+        kinds = sorted(kind for kind, some in asks.items() if some)
         (kind,) = rng.choices(kinds, [self.often.get(kind, 1) for kind in kinds])
-        ask = rng.choice(drawn.asks[kind])
+        ask = rng.choice(asks[kind])
         whole = rng.random() < self.whole or not (ask.about or ask.first or ask.last)
         caption = drawn.caption
         if ask.marks:

@@ -13,6 +13,7 @@ from reasonrft.worlds.perception.perception_world import (
     Ask,
     CaptionedImages,
     PerceptionWorld,
+    shared,
 )
 from reasonrft.worlds.structure.figure_layout import Drawing, lay_out
 from reasonrft.worlds.structure.figure_layout import Mapping as Placing
@@ -38,6 +39,8 @@ _KINDS = {
     "chord_angle": "circle with chords",
     "tangent_lengths": "circle with tangents",
     "midsegment": "trapezoid",
+    "labelled_triangle": "triangle",
+    "labelled_exterior": "extended triangle",
 }
 """What topologies are called when they are looked at; others by their names."""
 _SQUARES = {"0": "empty", "1": "filled"}
@@ -52,8 +55,9 @@ class StructurePerception(PerceptionWorld):
     looks = ("coloured", "drawn")
     splits = ("train", "val", *looks)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {name: _TINY[name] for name in _SHARED} | {"light": PHOTO_EFFECTS, "plain": 0.6},
+        "tiny": shared(_TINY, _SHARED) | {"light": PHOTO_EFFECTS, "plain": 0.6},
     }
+    levels = tuple(shared(level, _SHARED) for level in StructureWorld.levels)
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class StructurePerception(PerceptionWorld):
         plain: float = 0.2,
         whole: float = 0.8,
         mixed: Sequence[str] = (),
+        words: float = 0.0,
     ) -> None:
         """
         Args:
@@ -80,8 +85,9 @@ class StructurePerception(PerceptionWorld):
             plain: Share of images of train and val that get no effects.
             whole: Share of chains that describe the whole image, not only what is asked for.
             mixed: Looks that train and val mix; all if none is named.
+            words: Share of questions that give all numbers in words: sums of degrees and counts.
         """
-        super().__init__(seed, light, plain, whole, mixed)
+        super().__init__(seed, light, plain, whole, mixed, words)
         # The task's world refuses what cannot be drawn.
         StructureWorld(seed, width, height, topologies, ood_topologies)
         self.width, self.height, self.small = width, height, small
@@ -104,8 +110,24 @@ class StructurePerception(PerceptionWorld):
         caption.read(puzzle, drawing, rng)
         cells = _cells(kind, puzzle, drawing)
         return CaptionedImages(
-            (render(drawing, theme),), tuple(caption.sentences), caption.asks, (cells,)
+            (render(drawing, theme),),
+            tuple(caption.sentences),
+            caption.asks,
+            (cells,),
+            (_sum(rng),) if self.words else (),
         )
+
+
+def _sum(rng: random.Random) -> Ask:
+    """A sum of the kinds that chains make: of angles in steps of five degrees, or of counts."""
+    step, most = rng.choice(((1, 20), (5, 36), (5, 36)))
+    first, second = step * rng.randint(0, most), step * rng.randint(0, most)
+    whole = rng.choice((max(first, second), 180, 360)) if step == 5 else max(first, second)
+    less = min(first, second)
+    question, result = rng.choice(
+        ((f"{first} + {second}", first + second), (f"{whole} - {less}", whole - less))
+    )
+    return Ask(f"What is {question}?", str(result), (), "structure", last=f"{question} = {result}")
 
 
 def _cells(kind: str, puzzle: Puzzle, drawing: Drawing) -> Cells:

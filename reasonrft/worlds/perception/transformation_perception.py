@@ -5,11 +5,13 @@ compare. Objects of the first image have numbers, as a task's questions list the
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from reasonrft.oracles.state_changes import Item, State
 from reasonrft.oracles.state_records import Sample, question_of
+from reasonrft.trance_calls import VALUES
 from reasonrft.worlds.base import belongs
 from reasonrft.worlds.drawing.light import Effect
 from reasonrft.worlds.drawing.renderer import Rendering
@@ -19,15 +21,20 @@ from reasonrft.worlds.perception.perception_world import (
     Ask,
     CaptionedImages,
     PerceptionWorld,
+    shared,
 )
-from reasonrft.worlds.transformation.state_sampling import draw_state
+from reasonrft.worlds.transformation.state_sampling import SIZES, draw_state
 from reasonrft.worlds.transformation.trance_records import scene_mark
 from reasonrft.worlds.transformation.trance_scenes import Shot, draw_scene
 from reasonrft.worlds.transformation.transformation_chains import SEEN, cell, name_of
-from reasonrft.worlds.transformation.transformation_world import TransformationWorld, checked_clear
+from reasonrft.worlds.transformation.transformation_world import (
+    TransformationWorld,
+    checked_clear,
+    checked_sizes,
+)
 
 _TINY = TransformationWorld.presets["tiny"]
-_SHARED = ("width", "height", "clear")
+_SHARED = ("width", "height", "clear", "sizes")
 """Arguments of the task's world: the scenes must look alike."""
 _DIRECTIONS = (
     ("front_left", "front", "front_right"),
@@ -45,8 +52,9 @@ class TransformationPerception(PerceptionWorld):
     splits = ("train", "val", *looks)
     separator, stop = "\n", ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {name: _TINY[name] for name in _SHARED} | TINY_PHOTOS | {"visible": (2, 5)},
+        "tiny": shared(_TINY, _SHARED) | TINY_PHOTOS | {"visible": (2, 5)},
     }
+    levels = tuple(shared(level, (*_SHARED, "visible")) for level in TransformationWorld.levels)
 
     def __init__(
         self,
@@ -59,8 +67,10 @@ class TransformationPerception(PerceptionWorld):
         plain: float = 0.2,
         whole: float = 0.8,
         clear: float = 0.0,
+        sizes: Sequence[str] = SIZES,
         listed: float = 0.25,
         mixed: Sequence[str] = (),
+        words: float = 0.0,
     ) -> None:
         """
         Args:
@@ -73,19 +83,24 @@ class TransformationPerception(PerceptionWorld):
             plain: Share of images of train and val that get no effects.
             whole: Share of chains that describe the whole image, not only what is asked for.
             clear: Share of a cell's side that objects keep from the borders of rows and columns.
+            sizes: Sizes of objects: small, medium, large; two at least.
             listed: Share of problems that list the first image's objects, as the task's own do.
             mixed: Looks that train and val mix; all if none is named.
+            words: Share of questions that say in words what became of an object, to be compared.
         """
-        super().__init__(seed, light, plain, whole, mixed)
+        super().__init__(seed, light, plain, whole, mixed, words)
         self.width, self.height, self.antialias = width, height, tuple(antialias)
         self.visible, self.clear, self.listed = visible, checked_clear(clear), listed
+        self.sizes = checked_sizes(sizes)
         if not 1 <= visible[0] <= visible[1] <= 10:
             raise ValueError("visible must be two numbers from 1 to 10, the smaller one first")
         if not 0 <= listed <= 1:
             raise ValueError("listed is a share, from 0 to 1")
 
     def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
-        states = [draw_state(rng, rng.randint(*self.visible), 0, self.clear) for _ in range(2)]
+        states = [
+            draw_state(rng, rng.randint(*self.visible), 0, self.clear, self.sizes) for _ in range(2)
+        ]
         first, second = states
         home = split if split in ("train", "val") else "id"
         if first is None or second is None or not belongs(scene_mark(first), home):
@@ -117,7 +132,11 @@ class TransformationPerception(PerceptionWorld):
             for rendering, shot in zip(renderings, shots, strict=True)
         )
         return CaptionedImages(
-            tuple(rendering.pixels for rendering in renderings), tuple(caption), asks, cells
+            tuple(rendering.pixels for rendering in renderings),
+            tuple(caption),
+            asks,
+            cells,
+            tuple(_comparisons(first, self.sizes, rng)) if self.words else (),
         )
 
     def _draw(self, shot: Shot, split: str, rng: random.Random) -> Rendering:
@@ -201,6 +220,33 @@ def _listed_asks(state: State) -> dict[str, list[Ask]]:
         ],
     }
     return asks
+
+
+def _comparisons(state: State, sizes: Sequence[str], rng: random.Random) -> Iterator[Ask]:
+    """What became of each listed object, in words, and which calls that is."""
+    intro = question_of(state)
+    for number, item in enumerate(state):
+        changed = rng.sample(SEEN, rng.choice((0, 1, 1, 1, 2)))
+        values = {
+            key: rng.choice([value for value in _values(key, sizes) if value != getattr(item, key)])
+            for key in SEEN
+            if key in changed
+        }
+        after = replace(item, **values)
+        said = " ".join(f"{key} {values.get(key, 'same')}" for key in SEEN)
+        calls = ", ".join(f"change_{key}({number}, {value})" for key, value in values.items())
+        yield Ask(
+            f"{intro} Object {number} is now {name_of(after)}. What is that? Write it as a call.",
+            calls or "none",
+            (),
+            "transformation" if calls else "general",
+            first=f"{name_of(item)} ; {name_of(after)}",
+            last=f"{said} ; add {calls or 'none'}",
+        )
+
+
+def _values(key: str, sizes: Sequence[str]) -> Sequence[str]:
+    return sizes if key == "size" else VALUES[f"change_{key}"]
 
 
 def _side(item: Item) -> str:

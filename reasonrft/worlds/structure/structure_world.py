@@ -53,6 +53,26 @@ class StructureWorld(World):
             "small": True,
         }
     }
+    levels: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {
+            "topologies": ("triangle_sum", "bar_chart"),
+            "ood_topologies": ("labelled_triangle",),
+        },
+        {
+            "topologies": ("triangle_sum", "exterior_angle", "bar_chart"),
+            "ood_topologies": ("labelled_triangle", "labelled_exterior"),
+        },
+        {
+            "topologies": ("triangle_sum", "exterior_angle", "bar_chart", "count_triangles"),
+            "ood_topologies": (
+                "labelled_triangle",
+                "labelled_exterior",
+                "central_arcs",
+                "midsegment",
+            ),
+        },
+        {},
+    )
 
     def __init__(
         self,

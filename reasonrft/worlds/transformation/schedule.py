@@ -46,13 +46,14 @@ class Schedule:
     attributes: tuple[str, ...]
     objects: int = 0
     """Listed objects, some of them off stage; with 0, moves stay on the stage."""
+    sizes: tuple[str, ...] = VALUES["change_size"]
 
     def plan(self, index: int) -> Plan:
         """The plan of the problem with this index."""
         low, high = self.steps
         level = low + self._card("level", high - low + 1, index)
         turn = index // (high - low + 1)
-        deck = aims(self.attributes)
+        deck = aims(self.attributes, self.sizes)
         chosen = [deck[self._card(f"{level}/{step}", len(deck), turn)] for step in range(level)]
         low, high = self.visible
         wanted = low + self._card(f"{level}/visible", high - low + 1, turn)
@@ -74,11 +75,11 @@ class Schedule:
         return cards[position % size]
 
 
-def aims(attributes: Sequence[str]) -> list[Aim]:
+def aims(attributes: Sequence[str], sizes: Sequence[str] = VALUES["change_size"]) -> list[Aim]:
     """A deck with equally many aims for each attribute, and for each value of an attribute."""
     deck = []
     for attribute in attributes:
-        values = VALUES[f"change_{attribute}"]
+        values = sizes if attribute == "size" else VALUES[f"change_{attribute}"]
         if attribute == "position":
             deck += [Aim(attribute, *move) for move in product(values, (1, 2), KINDS)]
         else:

@@ -25,7 +25,12 @@ ORDER = ("position", "shape", "size", "color", "material")
 _TRIES = 50
 
 
-def draw_state(rng: random.Random, visible: int, hidden: int, clear: float) -> State | None:
+SIZES = VALUES["change_size"]
+
+
+def draw_state(
+    rng: random.Random, visible: int, hidden: int, clear: float, sizes: Sequence[str] = SIZES
+) -> State | None:
     """Objects that nobody can mistake for each other, some on the stage and some off it.
 
     They keep a share of a cell's side away from the borders of the stage's rows and columns.
@@ -34,7 +39,7 @@ def draw_state(rng: random.Random, visible: int, hidden: int, clear: float) -> S
     rng.shuffle(staged)
     state: list[Item] = []
     for on_stage in staged:
-        item = _draw_item(rng, state, on_stage, clear)
+        item = _draw_item(rng, state, on_stage, clear, sizes)
         if item is None:
             return None
         state.append(item)
@@ -42,11 +47,16 @@ def draw_state(rng: random.Random, visible: int, hidden: int, clear: float) -> S
 
 
 def _draw_item(
-    rng: random.Random, others: Sequence[Item], on_stage: bool, clear: float
+    rng: random.Random,
+    others: Sequence[Item],
+    on_stage: bool,
+    clear: float,
+    sizes: Sequence[str],
 ) -> Item | None:
     reach = STAGE if on_stage else GRID
+    choices = {name: VALUES[f"change_{name}"] for name in ATTRIBUTES} | {"size": sizes}
     for _ in range(_TRIES):
-        values = {name: rng.choice(VALUES[f"change_{name}"]) for name in ATTRIBUTES}
+        values = {name: rng.choice(choices[name]) for name in ATTRIBUTES}
         item = Item(**values, position=(rng.randint(-reach, reach), rng.randint(-reach, reach)))
         if (
             item.visible == on_stage

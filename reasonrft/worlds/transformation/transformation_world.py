@@ -13,7 +13,12 @@ from reasonrft.worlds.drawing.light import apply as put_light
 from reasonrft.worlds.drawing.png import encode_png
 from reasonrft.worlds.transformation.rivals import has_rival
 from reasonrft.worlds.transformation.schedule import Plan, Schedule
-from reasonrft.worlds.transformation.state_sampling import ORDER, draw_sample, draw_state
+from reasonrft.worlds.transformation.state_sampling import (
+    ORDER,
+    SIZES,
+    draw_sample,
+    draw_state,
+)
 from reasonrft.worlds.transformation.trance_records import facts, scene_mark, tvr_row
 from reasonrft.worlds.transformation.trance_scenes import Scene, Shot, draw_scene
 from reasonrft.worlds.transformation.transformation_chains import Style, write_chain
@@ -55,6 +60,22 @@ class TransformationWorld(World):
             "clear": 0.25,
         }
     }
+    levels: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {
+            "sizes": ("medium", "large"),
+            "visible": (2, 2),
+            "steps": (1, 1),
+            "attributes": ("shape", "size", "color", "material"),
+        },
+        {
+            "sizes": ("medium", "large"),
+            "visible": (2, 3),
+            "steps": (1, 2),
+            "attributes": ("shape", "size", "color", "material"),
+        },
+        {"sizes": ("medium", "large"), "visible": (2, 3), "steps": (1, 2)},
+        {},
+    )
 
     def __init__(
         self,
@@ -65,6 +86,7 @@ class TransformationWorld(World):
         visible: tuple[int, int] = (1, 10),
         steps: tuple[int, int] = (1, 4),
         attributes: Sequence[str] = ORDER,
+        sizes: Sequence[str] = SIZES,
         moves: Moves = "inner",
         style: Style = "words",
         light: Sequence[Effect] = (),
@@ -79,6 +101,7 @@ class TransformationWorld(World):
             visible: Fewest and most objects on the stage at first.
             steps: Fewest and most changes.
             attributes: What may change: position, shape, size, color, material.
+            sizes: Sizes that objects have, before and after: small, medium, large; two at least.
             moves: Moves on the stage alone, or TVR's rules in full: ten objects, moves onto the
                 stage and off it, attributes that change twice.
             style: Chains of thought in natural sentences, or in few distinct words.
@@ -90,6 +113,7 @@ class TransformationWorld(World):
         self.visible, self.steps = _range(visible, "visible"), _range(steps, "steps")
         self.attributes, self.full = tuple(attributes), moves == "full"
         self.style, self.light, self.clear = style, tuple(light), checked_clear(clear)
+        self.sizes = checked_sizes(sizes)
         if strange := [name for name in self.attributes if name not in ORDER]:
             raise ValueError(f"attributes are {', '.join(ORDER)}, not {strange[0]!r}")
         if self.steps[1] > 4 or self.visible[1] > OBJECTS:
@@ -116,7 +140,9 @@ class TransformationWorld(World):
         """The scene of a problem, which the three tests have in common."""
         shared = "id" if split in _VIEWS else split
         objects = OBJECTS if self.full else 0
-        schedule = Schedule(self.seed, shared, self.visible, self.steps, self.attributes, objects)
+        schedule = Schedule(
+            self.seed, shared, self.visible, self.steps, self.attributes, objects, self.sizes
+        )
         plan = schedule.plan(index)
         for rng in self.attempts(shared, index):
             scene = self._scene(rng, plan, shared)
@@ -130,7 +156,7 @@ class TransformationWorld(World):
     def _scene(self, rng: random.Random, plan: Plan, split: str) -> Scene | None:
         """One attempt, or None if it broke a rule; what costs most comes last."""
         hidden = OBJECTS - plan.visible if self.full else 0
-        state = draw_state(rng, plan.visible, hidden, self.clear)
+        state = draw_state(rng, plan.visible, hidden, self.clear, self.sizes)
         if state is None or not belongs(scene_mark(state), split):
             return None
         sample = draw_sample(rng, state, plan.aims, self.full)
@@ -151,6 +177,13 @@ def checked_clear(clear: float) -> float:
     if not 0 <= clear <= 0.4:
         raise ValueError(f"clear must be from 0 to 0.4, not {clear}")
     return clear
+
+
+def checked_sizes(sizes: Sequence[str]) -> tuple[str, ...]:
+    """The sizes in their order, if there are two of them at least to change between."""
+    if len(set(sizes)) < 2 or not set(sizes) <= set(SIZES):
+        raise ValueError(f"sizes must be two at least of {', '.join(SIZES)}")
+    return tuple(size for size in SIZES if size in sizes)
 
 
 def _range(bounds: Sequence[int], name: str) -> tuple[int, int]:

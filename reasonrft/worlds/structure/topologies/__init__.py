@@ -18,6 +18,10 @@ from reasonrft.worlds.structure.topologies.count_shapes import (
     count_triangles,
 )
 from reasonrft.worlds.structure.topologies.dice import opposite_face
+from reasonrft.worlds.structure.topologies.labelled_triangles import (
+    labelled_exterior,
+    labelled_triangle,
+)
 from reasonrft.worlds.structure.topologies.motions import motion, rotation
 from reasonrft.worlds.structure.topologies.parallels import bend, transversal
 from reasonrft.worlds.structure.topologies.polygons import cut_corner, polygon_sum
@@ -88,5 +92,7 @@ DRAWN_TOPOLOGIES: dict[str, Topology] = {
     "midsegment": midsegment,
     "parallelogram": parallelogram,
     "rhombus_area": rhombus_area,
+    "labelled_triangle": labelled_triangle,
+    "labelled_exterior": labelled_exterior,
 }
 """Geometry3K's manner."""
