@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 import reasonrft
 from reasonrft.datamodules import TaskDataModule
+from reasonrft.datamodules.curriculum import items_by_level
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.policy.hub_paths import portable_name
 from reasonrft.problems import Problem
@@ -140,8 +141,12 @@ def _policy(module: ReasoningModule) -> Manifest:
 
 
 def _data(data: TaskDataModule, ranks: int) -> Manifest:
-    size = {"batch.examples": data.batch_size * ranks}
+    size: Manifest = {"batch.examples": data.batch_size * ranks}
     if data.batch_tokens is not None:
         size = {"batch.tokens": data.batch_tokens * ranks}
     problems = data.problems["train"]
+    if data.curriculum is not None:
+        levels = items_by_level(problems).items()
+        told = ", ".join(f"{len(items)} of level {level}" for level, items in levels)
+        size |= {"problems.levels": told}
     return size | {"problems.number": len(problems), "problems.digest": fingerprint_of(problems)}

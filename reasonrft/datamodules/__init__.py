@@ -1,6 +1,7 @@
 """Problems on their way to a module: one datamodule for each task."""
 
 from reasonrft.datamodules.base import TaskDataModule
+from reasonrft.datamodules.curriculum import Curriculum
 from reasonrft.datamodules.own_problems import own_data
 from reasonrft.datamodules.problem_sources import (
     DrawnProblems,
@@ -17,6 +18,7 @@ from reasonrft.datamodules.task_datamodules import (
 
 __all__ = [
     "CountingDataModule",
+    "Curriculum",
     "DrawnProblems",
     "GeneralDataModule",
     "MixedProblems",

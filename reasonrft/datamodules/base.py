@@ -18,6 +18,14 @@ from reasonrft.datamodules.batch_plans import (
     share_of_tokens,
     shuffled,
 )
+from reasonrft.datamodules.curriculum import (
+    Curriculum,
+    CurriculumSampler,
+    LevelLog,
+    check_reports,
+    items_by_level,
+    note_groups,
+)
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
@@ -55,6 +63,7 @@ class TaskDataModule(LightningDataModule):
         limit: int | None = None,
         skip: int = 0,
         val_splits: Sequence[str] | None = None,
+        curriculum: Curriculum | None = None,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -74,6 +83,8 @@ class TaskDataModule(LightningDataModule):
             skip: Train on none of those that a limit of this number draws: a stage before did.
             val_splits: Splits that validation answers while training, val if not given; "ood*" is
                 all that begin so.
+            curriculum: Train on the easiest level of the problems first, and open the next one
+                when most of the newest is answered rightly.
             workers: Processes that load data.
             seed: Another seed is another order.
         """
@@ -86,7 +97,12 @@ class TaskDataModule(LightningDataModule):
                 f"batch_tokens={batch_tokens:,} has no room for an example of max_tokens="
                 f"{max_tokens:,}: make it at least as large"
             )
+        if curriculum is not None and batch_tokens is not None:
+            raise BadInput("curriculum makes batches of batch_size: leave batch_tokens out")
         self.source, self.target, self.seed = source, target, seed
+        self.curriculum = curriculum
+        self._levels: LevelLog | None = None
+        self._loader: ResumableLoader | None = None
         self.limit, self.skip = limit, skip
         self.val_splits = named_splits(val_splits, source.splits)
         self._validation_note = validation_note(val_splits, self.val_splits, source.splits)
@@ -117,6 +133,8 @@ class TaskDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         if stage == "fit" and "train" not in self.source.splits:
             raise BadInput("the data names no problems to train on: name them as train")
+        if stage == "fit" and self.curriculum is not None:
+            check_reports(self._module)
         if stage in ("fit", "validate") and self._validation_note:
             rank_zero_info(self._validation_note)
         for split in self._wanted(stage):
@@ -126,7 +144,24 @@ class TaskDataModule(LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         encode = self._encode(self._kind)
         problems = self.problems["train"]
-        return ResumableLoader(problems, self._batch_sampler(), encode, self.workers)
+        self._loader = ResumableLoader(problems, self._batch_sampler(), encode, self.workers)
+        return self._loader
+
+    def note_pass_rates(self, groups: Sequence[tuple[Problem, float]]) -> dict[str, float]:
+        """Take the share of right completions of each group that a step has sampled on this rank.
+
+        All ranks call it before the next batch is read. Returns what a curriculum has to log.
+        """
+        if self._levels is None or self._loader is None:
+            return {}
+        return note_groups(self._levels, self._loader.step, groups)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self._levels is None else {"curriculum": self._levels.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self._levels is not None and "curriculum" in state_dict:
+            self._levels.load_state_dict(state_dict["curriculum"])
 
     def val_dataloader(self) -> list[ProblemLoader]:
         return self.eval_loaders("validate")
@@ -222,7 +257,10 @@ class TaskDataModule(LightningDataModule):
             return problems
         learned = self.target if self._kind == "examples" else None
         check(problems, split, self.common_task, self.image_count, learned)
-        return self._within(_some(problems, self.limit, self.seed, self.skip))
+        chosen = self._within(_some(problems, self.limit, self.seed, self.skip))
+        if self.curriculum is not None:
+            self._levels = LevelLog(self.curriculum, [*items_by_level(chosen)])
+        return chosen
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""
@@ -242,6 +280,9 @@ class TaskDataModule(LightningDataModule):
         """Batches of all processes together, of which this one reads its share."""
         rank, ranks = self._ranks
         count, size, share = len(self.problems["train"]), self.batch_size * ranks, share_of_examples
+        if self._levels is not None:
+            items = items_by_level(self.problems["train"])
+            return CurriculumSampler(items, self._levels, size, self.seed, rank, ranks)
         if self.batch_tokens is not None:
             tokens = self.batch_tokens * ranks
             plan = partial(of_similar_size, self.lengths, tokens)

@@ -7,6 +7,8 @@ batches are together as large.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from reasonrft.datamodules.batch_plans import Batches, Share, share_of_examples
 from reasonrft.errors import BadInput
+from reasonrft.policy.encoder import PromptBatch
 from reasonrft.problems import Problem
 
 
@@ -46,6 +49,7 @@ class BatchSampler(Sampler[list[int]]):
         self.name, self.share = f"{name}, seed {seed}", share
         self.epoch = self.start = 0
         self._count = len(plan(random.Random(0)))
+        self._planned: tuple[int, Batches] = (-1, [])
 
     @property
     def sampler(self) -> "BatchSampler":
@@ -58,16 +62,53 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self._batches_of(self.epoch)[self.start :]:
-            yield self.share(batch, self.rank, self.ranks)
+    @property
+    def revision(self) -> Any:
+        """Changes when batches that are still to come become other ones."""
+        return None
 
-    def first_of(self, epoch: int) -> list[int]:
-        """The first batch of an epoch."""
-        return self.share(self._batches_of(epoch)[0], self.rank, self.ranks)
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch = self.epoch
+        for number in range(self.start, len(self)):
+            yield self.share_of(epoch, number)
+
+    def share_of(self, epoch: int, number: int) -> list[int]:
+        """What this rank reads of a batch."""
+        return self.share(self.batch(epoch, number), self.rank, self.ranks)
+
+    def step(self, epoch: int, number: int) -> int:
+        """How many batches come before this one, where no epoch is cut short."""
+        return epoch * len(self) + number
+
+    def batch(self, epoch: int, number: int) -> list[int]:
+        """A batch of all ranks together."""
+        return self._batches_of(epoch)[number]
+
+    def others(
+        self, epoch: int, number: int, rows: Sequence[int], attempt: int
+    ) -> tuple[list[int], list[int]]:
+        """Other examples for some rows of this rank's share, and the rows that there are any for.
+
+        No two are the same, of any ranks and attempts (1, 2, ...), nor in the batch.
+        """
+        batch, mine = self.batch(epoch, number), self.share_of(epoch, number)
+        candidates = self.candidates(epoch, number)
+        first = (attempt - 1) * len(batch)
+        places = {row: first + batch.index(mine[row]) for row in rows}
+        left = [row for row in rows if places[row] < len(candidates)]
+        return left, [candidates[places[row]] for row in left]
+
+    def candidates(self, epoch: int, number: int) -> list[int]:
+        """What is not in a batch, in random order."""
+        batch = set(self.batch(epoch, number))
+        left = [item for other in self._batches_of(epoch) for item in other if item not in batch]
+        return random.Random(f"{self.seed}/{epoch}/{number}/others").sample(left, len(left))
 
     def _batches_of(self, epoch: int) -> Batches:
-        return self.plan(random.Random(f"{self.seed}/{epoch}"))
+        planned = self._planned
+        if planned[0] != epoch:
+            planned = self._planned = (epoch, self.plan(random.Random(f"{self.seed}/{epoch}")))
+        return planned[1]
 
 
 class ProblemLoader(DataLoader[Any]):
@@ -110,6 +151,7 @@ class ResumableLoader(ProblemLoader):
         self.seen = 0
         self.resumed: dict[str, Any] = {}
         self._unread: Iterator[Any] = iter(())
+        self._revision: Any = None
         self._peeked: Any = None
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -117,12 +159,17 @@ class ResumableLoader(ProblemLoader):
         resumed, self.resumed = self.resumed, {}
         # A checkpoint from the end of an epoch goes on with the next one.
         self.seen = resumed["seen"] if resumed.get("epoch") == self.order.epoch else 0
-        self.order.start = self.seen
-        self._unread, self._peeked = super().__iter__(), None
+        self._begin()
+        self._peeked = None
         while (batch := self._read()) is not None:
             # Counted here and not in the workers, which read ahead.
             self.seen += 1
             yield batch
+
+    @property
+    def step(self) -> int:
+        """The step of the batch that was read last."""
+        return self.order.step(self.order.epoch, self.seen - 1)
 
     def peek(self, ends_epoch: bool = False) -> Any:
         """The batch after the one read last, which stays to be read.
@@ -131,17 +178,41 @@ class ResumableLoader(ProblemLoader):
             ends_epoch: Whether it is the first of the next epoch, though this one has more.
         """
         if ends_epoch or self.seen == len(self.order):
-            problems = [self.dataset[item] for item in self.order.first_of(self.order.epoch + 1)]
-            return _unless_bad(self.collate_fn(problems))
+            epoch = self.order.epoch + 1
+            first = self._encoded(self.order.share_of(epoch, 0))
+            return self._with_others(first, epoch, 0)
         if self._peeked is None:
-            self._peeked = next(self._unread)
+            self._peeked = self._next()
         return self._peeked
 
+    def _begin(self) -> None:
+        """Read on from here; what workers have read ahead is dropped."""
+        self.order.start, self._revision = self.seen, self.order.revision
+        self._unread = super().__iter__()
+
     def _read(self) -> Any:
-        if self._peeked is None:
-            return next(self._unread, None)
         batch, self._peeked = self._peeked, None
-        return batch
+        return self._next() if batch is None else batch
+
+    def _next(self) -> Any:
+        if self._revision != self.order.revision:
+            self._begin()
+        return self._with_others(next(self._unread, None), self.order.epoch, self.seen)
+
+    def _with_others(self, batch: Any, epoch: int, number: int) -> Any:
+        """A batch of prompts that knows where others are for its own."""
+        if not isinstance(batch, PromptBatch):
+            return batch
+        return replace(batch, others=partial(self._others, epoch, number))
+
+    def _others(
+        self, epoch: int, number: int, rows: Sequence[int], attempt: int
+    ) -> tuple[list[int], Any]:
+        left, items = self.order.others(epoch, number, rows, attempt)
+        return left, self._encoded(items)
+
+    def _encoded(self, items: Sequence[int]) -> Any:
+        return _unless_bad(self.collate_fn([self.dataset[item] for item in items]))
 
     def state_dict(self) -> dict[str, Any]:
         position = {"epoch": self.order.epoch, "seen": self.seen, "of": len(self.order)}

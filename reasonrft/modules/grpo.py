@@ -10,6 +10,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
     policy/scoring.py            log-probs of completions, scored with a shared prefix
 """
 
+import math
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -46,6 +47,7 @@ from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import Scores, score
 from reasonrft.policy.sharding import gather, reshard
+from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
     compute_rewards,
@@ -101,11 +103,19 @@ class GRPOModule(ReasoningModule):
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
         if self.noisy_rollout is not None:
             self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
+        self.report_pass_rates(sampled)
         if self.corrects_sampler:
             self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
         if self.async_steps:
             self.begin_rollout(batch_idx)
         return sampled.rollout, sampled.rewards
+
+    def report_pass_rates(self, sampled: Sampled) -> None:
+        """Tell the datamodule, whose curriculum may open a level before the next batch is read."""
+        note = getattr(getattr(self.trainer, "datamodule", None), "note_pass_rates", None)
+        self.step_metrics.of_data = note(sampled.tried) if note is not None else {}
+        if self.dynamic_sampling:
+            self.step_metrics.sampled_groups = len(sampled.tried)
 
     def take_rollout(self, batch: PromptBatch) -> Sampled | None:
         """What was sampled for this batch during the step before; the first step has nothing."""
@@ -127,23 +137,52 @@ class GRPOModule(ReasoningModule):
             self.ahead.begin(ready, batch, sample)
 
     def sample_groups(self, batch: PromptBatch, step: int, clock: Stopwatch) -> Sampled:
-        """A rollout and its rewards; groups without signal are sampled again, if asked for."""
+        """A rollout and its rewards; groups without signal are sampled again, or replaced."""
         clock.phase("rollout")
         rollout = self.generate(batch, step)
         clock.phase("reward")
         rewards = self.compute_rewards(rollout, step)
-        for attempt in range(1, self.resample + 1):
+        tried = self.pass_rates(rollout, rewards)
+        for attempt in range(1, max(self.resample, self.dynamic_sampling) + 1):
             advantages = self.advantages(weighted_sum(rewards, self.rewards))
-            equal = (advantages == 0).all(1).nonzero().flatten().tolist()
-            if not equal:
+            silent = (advantages == 0).all(1).nonzero().flatten().tolist()
+            if not silent:
                 break
             clock.phase("rollout")
-            again = self.generate(batch.select(equal), step, attempt)
-            rollout = rollout.with_groups(equal, again)
+            rows, prompts = self.prompts_for(silent, batch, attempt)
+            if not rows:  # all problems have been tried
+                break
+            again = self.generate(prompts, step, attempt)
+            rollout = rollout.with_groups(rows, again)
             clock.phase("reward")
-            for name, values in self.compute_rewards(again, step).items():
-                rewards[name][equal] = values
-        return Sampled(rollout, rewards, clock)
+            again_rewards = self.compute_rewards(again, step)
+            for name, values in again_rewards.items():
+                rewards[name][rows] = values
+            if self.dynamic_sampling:  # of the same problem, again would count what has no signal
+                tried += self.pass_rates(again, again_rewards)
+        return Sampled(rollout, rewards, clock, tried)
+
+    def prompts_for(
+        self, silent: list[int], batch: PromptBatch, attempt: int
+    ) -> tuple[list[int], PromptBatch]:
+        """Prompts to sample instead of groups without signal: the same ones, or others."""
+        if not self.dynamic_sampling:
+            return silent, batch.select(silent)
+        if batch.others is None:
+            raise BadInput(
+                "dynamic_sampling needs other prompts, and the training loader has none: take a "
+                "datamodule of reasonrft, or a loader like its ResumableLoader"
+            )
+        return batch.others(silent, attempt)
+
+    def pass_rates(
+        self, rollout: Rollout, rewards: dict[str, Tensor]
+    ) -> list[tuple[Problem, float]]:
+        """Each problem with the share of its completions that are right, nan if no reward tells."""
+        right = right_completions(rewards, self.rewards)
+        if right is None:
+            return [(problem, math.nan) for problem in rollout.problems]
+        return list(zip(rollout.problems, right.double().mean(1).tolist(), strict=True))
 
     def generate(self, batch: PromptBatch, step: int, attempt: int = 0) -> Rollout:
         """G completions of each prompt: a function of seed, attempt and batches before."""
@@ -276,6 +315,11 @@ class GRPOModule(ReasoningModule):
         return self.global_step // self.updates
 
     @property
+    def reports_pass_rates(self) -> bool:
+        """Whether a reward tells right completions, for a curriculum to open levels by them."""
+        return any(reward.marks_right for reward in self.rewards.values())
+
+    @property
     def corrects_sampler(self) -> bool:
         """Whether rollout log-probs are not the old ones: another engine's, or older weights'."""
         return not self.engine.is_scorer or self.async_steps > 0
@@ -310,6 +354,7 @@ class GRPOModule(ReasoningModule):
         micro_batch_tokens: int = 16_384,
         count_truncated: bool = True,
         resample: int = 0,
+        dynamic_sampling: int = 0,
         reward_seconds: float = 120.0,
         max_grad_norm: float = 1.0,
         optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-6),
@@ -341,6 +386,8 @@ class GRPOModule(ReasoningModule):
             micro_batch_tokens: Tokens that are scored at the same time; groups stay whole.
             count_truncated: Learn also from completions that ended at the limit of tokens.
             resample: How often groups whose rewards are all equal are sampled again.
+            dynamic_sampling: How often those that are left are replaced by groups of other prompts,
+                until all have signal (arXiv 2503.14476).
             reward_seconds: How long each reward may take on the completions of a step.
             max_grad_norm: Gradients are scaled down to this norm.
             optimizer: Class of the optimizer, and its arguments but the parameters.
@@ -369,7 +416,11 @@ class GRPOModule(ReasoningModule):
         )
         check_at_least(1, group_size=group_size, updates=updates)
         check_at_least(1, micro_batch_tokens=micro_batch_tokens)
-        check_at_least(0, beta=beta, resample=resample)
+        check_at_least(0, beta=beta, resample=resample, dynamic_sampling=dynamic_sampling)
+        if resample and dynamic_sampling:
+            raise BadInput(
+                "resample samples the same prompts again and dynamic_sampling others: set one to 0"
+            )
         check_runs_ahead(self.engine, async_steps)
         if group_size < 2 and scale != "none":
             raise BadInput("group_size must be at least 2: completions are compared in groups")
@@ -388,7 +439,8 @@ class GRPOModule(ReasoningModule):
         if noisy_rollout is not None:
             noisy_rollout.distorted(group_size)  # refuses a group that is too small
         self.loss, self.scale, self.beta, self.perception = loss, scale, beta, perception
-        self.updates, self.async_steps, self.resample = updates, async_steps, resample
+        self.updates, self.async_steps = updates, async_steps
+        self.resample, self.dynamic_sampling = resample, dynamic_sampling
         self.ahead = RolloutAhead()
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated
         self.max_grad_norm, self.reward_seconds = max_grad_norm, reward_seconds

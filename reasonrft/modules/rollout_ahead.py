@@ -20,6 +20,7 @@ from torch import Tensor
 from reasonrft.errors import BadInput
 from reasonrft.modules.step_metrics import Stopwatch
 from reasonrft.policy.encoder import PromptBatch
+from reasonrft.problems import Problem
 from reasonrft.rollout import Rollout, RolloutEngine
 
 
@@ -30,6 +31,9 @@ class Sampled:
     rollout: Rollout
     rewards: dict[str, Tensor]  # each (P, G)
     clock: Stopwatch
+    tried: list[tuple[Problem, float]]
+    """Each problem that was sampled, those that others took the place of too, and the share of its
+    completions that were right (nan where no reward tells)."""
 
 
 def check_runs_ahead(engine: RolloutEngine, async_steps: int) -> None:

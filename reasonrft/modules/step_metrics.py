@@ -46,6 +46,10 @@ class StepMetrics(Stopwatch):
         """Updates since the rollout was sampled; None where the sampler is the scorer."""
         self.distortion: float | None = None
         """Strength with which part of each group's images is distorted; None where none is."""
+        self.sampled_groups: int | None = None
+        """Groups that were sampled until the batch was full; None where none are replaced."""
+        self.of_data: dict[str, float] = {}
+        """What the datamodule has to log: the same on all ranks."""
         self._passes: list[dict[str, Tensor]] = []
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
@@ -130,9 +134,14 @@ def make_record(
     }
     if step_metrics.distortion is not None:
         columns["train/distorted_reward"] = total[rollout.distorted]
+    counts: dict[str, float] = {}
+    if step_metrics.sampled_groups is not None:
+        counts["train/sampled_groups"] = step_metrics.sampled_groups
+        counts["train/groups_with_signal"] = int((advantages != 0).any(1).sum())
     step_metrics.phase(None)
-    of_rank = (columns, rollout.work, step_metrics.sums(), dict(step_metrics.seconds))
-    columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank = zip(
+    seconds_here = dict(step_metrics.seconds)
+    of_rank = (columns, rollout.work, step_metrics.sums(), seconds_here, counts)
+    columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank, counts_by_rank = zip(
         *all_gather(of_rank), strict=True
     )
     means = {
@@ -151,6 +160,8 @@ def make_record(
     sums = _added(sums_by_rank) | maxima
     metrics = (
         means
+        | _added(counts_by_rank)
+        | {f"train/{name}": value for name, value in step_metrics.of_data.items()}
         | {f"perf/{name}": value for name, value in work.items()}
         | _update_metrics(sums, updates)
         | _importance_metrics(sums, step_metrics.staleness)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,11 @@ class PromptBatch:
     """Prompts that are answered together."""
 
     prompts: list[Prompt]
+    others: Callable[[Sequence[int], int], tuple[list[int], "PromptBatch"]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """In training: other prompts for some rows, in an attempt 1, 2, ...; and the rows that there
+    are any for."""
 
     def __len__(self) -> int:
         return len(self.prompts)

@@ -89,12 +89,14 @@ class Rollout:
         return replace(self, completions=groups, texts=texts, work=work)
 
     def with_groups(self, rows: Sequence[int], other: "Rollout") -> "Rollout":
-        """This rollout with the groups of another in these rows."""
-        completions, texts = list(self.completions), list(self.texts)
-        for row, group, group_texts in zip(rows, other.completions, other.texts, strict=True):
-            completions[row], texts[row] = group, group_texts
+        """This rollout with the prompts and groups of another in these rows."""
+        prompts, completions, texts = [*self.batch.prompts], [*self.completions], [*self.texts]
+        for place, row in enumerate(rows):
+            prompts[row] = other.batch.prompts[place]
+            completions[row], texts[row] = other.completions[place], other.texts[place]
         work = {name: self.work.get(name, 0) + value for name, value in other.work.items()}
-        return Rollout(self.batch, completions, texts, self.policy_version, {**self.work, **work})
+        batch = PromptBatch(prompts)
+        return Rollout(batch, completions, texts, self.policy_version, {**self.work, **work})
 
 
 def _table(rows: Sequence[Sequence[Any]], dtype: torch.dtype) -> Tensor:

@@ -11,18 +11,21 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from reasonrft.checkpoints.loop_position import straighten
-from reasonrft.datamodules import CountingDataModule
+from reasonrft.datamodules import CountingDataModule, Curriculum
 from reasonrft.modules import GRPOModule, SFTModule
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.schedules import WarmupLinear
 from reasonrft.policy import Policy
+from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import MadeUp, made_up, quiet
-from tests.modules.fitting import Capitals
+from tests.modules.fitting import Capitals, Even
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-TRAINED = [made_up(number) for number in (2, 9, 4, 1, 7)]  # three batches
+LEVELS = {2: 1, 9: 1, 4: 2, 1: 2, 7: 3}
+TRAINED = [made_up(number, meta={"level": LEVELS[number]}) for number in LEVELS]
+"""Three batches."""
 ACCUMULATED = {"accumulate_grad_batches": 2}
 RUNS: dict[str, dict[str, Any]] = {
     "by epochs": {"max_epochs": 2},
@@ -32,7 +35,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "validated inside": {"max_epochs": 2, "val_check_interval": 2},
     "validated, by steps": {"max_steps": 4, "limit_val_batches": 1},
     "fewer batches": {"max_steps": 3, "limit_train_batches": 2},
-    "reinforced, by epochs": {"max_epochs": 2},
+    "reinforced by levels, by epochs": {"max_epochs": 2},
     "reinforced, by steps": {"max_steps": 8, "limit_val_batches": 1},
 }
 
@@ -74,17 +77,23 @@ def fine_tuned(folder: Path) -> SFTModule:
     return SFTModule(Policy(str(folder)), adam, WarmupLinear, answer_tokens=2)
 
 
-def reinforced(folder: Path) -> GRPOModule:
+def reinforced(
+    folder: Path, rewards: dict[str, Reward] | None = None, **options: Any
+) -> GRPOModule:
     return GRPOModule(
         Policy(str(folder)),
-        {"capitals": Capitals()},
+        rewards or {"capitals": Capitals()},
         group_size=2,
         sampling=Sampling(max_tokens=4),
-        beta=0.04,
-        updates=2,
         optimizer=adam,
         answer_tokens=2,
+        **(options or {"beta": 0.04, "updates": 2}),
     )
+
+
+def by_levels(folder: Path) -> GRPOModule:
+    """By levels that open on the way, and with prompts that are replaced by others."""
+    return reinforced(folder, {"even": Even()}, dynamic_sampling=2)
 
 
 def run(
@@ -93,7 +102,9 @@ def run(
     """The checkpoints of a run, and the number of its steps."""
     keep = KeepAll(folder, options == RUNS["by epochs"] and isinstance(module, SFTModule))
     validated = {"val": TRAINED[:2]} if any("val" in name for name in options) else {}
-    data = CountingDataModule(MadeUp(TRAINED, **validated), batch_size=2)
+    tells = isinstance(module, GRPOModule) and module.reports_pass_rates
+    curriculum = Curriculum(threshold=0.4, window=3) if tells else None
+    data = CountingDataModule(MadeUp(TRAINED, **validated), batch_size=2, curriculum=curriculum)
     trainer = quiet(callbacks=[keep], num_sanity_val_steps=0, **options)
     trainer.fit(module, data, ckpt_path=start and str(start))
     return keep.paths, trainer.global_step
@@ -121,11 +132,16 @@ def differences(first: Any, second: Any, at: str = "") -> list[str]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_every_checkpoint_leads_to_all_later_ones(name, family_folder, tmp_path):
-    options, make = RUNS[name], reinforced if name.startswith("reinforced") else fine_tuned
-    folder, accumulated = family_folder("qwen3-vl"), options.get("accumulate_grad_batches", 1)
+    options, folder = RUNS[name], family_folder("qwen3-vl")
+    accumulated = options.get("accumulate_grad_batches", 1)
+    makers = {"reinforced": reinforced, "reinforced by levels": by_levels}
+    make = makers.get(name.split(",")[0], fine_tuned)
     whole, steps = run(make(folder), tmp_path / "whole", options)
     expected = {when: content(path, accumulated) for when, path in whole.items()}
     order = list(whole)
+    if make is by_levels:
+        opened = [expected[when]["CountingDataModule"]["curriculum"]["opened"] for when in order]
+        assert opened[0] == [0] and len(opened[-1]) == 3, "no level opens on the way"
     for at, start in enumerate(order[:-1]):
         taken, at_end = run(make(folder), tmp_path / str(at), options, whole[start])
         assert at_end == steps

@@ -21,6 +21,7 @@ FIT += [("sft.yaml", f"data/{task}.yaml", "ans_sft.yaml") for task in TASKS]
 FIT += [("grpo.yaml", f"data/{task}.yaml") for task in TASKS[:2]]
 FIT += [("grpo.yaml", f"data/{task}.yaml", "grpo_zero.yaml") for task in TASKS]
 FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml")]
+FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 FIT += [("grpo.yaml", "data/transformation.yaml", "recipes/star_r1.yaml")]
 FIT += [("grpo.yaml", "recipes/noisy_rollout.yaml", "recipes/papo.yaml")]

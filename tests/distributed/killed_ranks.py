@@ -36,7 +36,9 @@ GRPO = {
     "model.beta": 0.04,
     "model.group_size": 4,
     "model.sampling.max_tokens": 6,
-    "model.rewards": '{"capitals": {"class_path": "tests.modules.fitting.Capitals"}}',
+    "model.rewards": '{"even": {"class_path": "tests.modules.fitting.Even"}}',
+    "model.dynamic_sampling": 1,
+    "data.curriculum": '{"threshold": 0.3, "window": 6}',
     "model.optimizer.init_args.lr": 0.001,
 }
 CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -53,7 +55,8 @@ class Sixteen(ProblemSource):
     splits = ("train", "val")
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
-        return [made_up(number) for number in range(16 if split == "train" else 1)]
+        count = 16 if split == "train" else 1
+        return [made_up(number, meta={"level": number % 3}) for number in range(count)]
 
 
 def arguments(name: str, ranks: int, folder: Path, home: Path, run: Path) -> list[str]:

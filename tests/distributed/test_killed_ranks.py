@@ -29,6 +29,9 @@ def test_two_killed_ranks_go_on_to_the_same_bits(name, home):
     assert len(expected) == ROWS and 0 < min(after) <= max(before) + 1 < ROWS
     assert all(row == expected[step] for half in (before, after) for step, row in half.items())
     assert (before | after).keys() == expected.keys()
+    if name.startswith("grpo"):
+        levels = {float(row["train/level"]) for row in expected.values()}
+        assert levels == {0, 1, 2}, "no level opens on the way"
     file = FILES[name.partition("-")[0]]
     assert difference(load_file(whole / file), load_file(two / file)) == 0
 

@@ -3,6 +3,7 @@
 import faulthandler
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from reasonrft.datamodules import CountingDataModule
+from reasonrft.datamodules import CountingDataModule, Curriculum
 from reasonrft.datamodules.batch_plans import shuffled
 from reasonrft.losses import BNPOLoss, CISPOLoss, DAPOLoss, DrGRPOLoss, GRPOLoss, GSPOLoss
 from reasonrft.modules import GRPOModule, SFTModule
@@ -25,7 +26,9 @@ from tests.distributed.served_ranks import served
 from tests.distributed.ten_steps import CASES, STRATEGIES, ten_steps
 from tests.modules.fitting import PROBLEMS, Capitals, Losses, data, difference, weights
 
-SEVEN = PROBLEMS[:7]
+SEVEN = [
+    replace(problem, meta={"level": 1 + place % 2}) for place, problem in enumerate(PROBLEMS[:7])
+]
 LIMIT = 60.0
 """Seconds that one training may take; it takes two or three."""
 ROWS = 4
@@ -49,6 +52,8 @@ class OneSided(Reward):
 
 class Coarse(Reward):
     """Equal for most small groups."""
+
+    marks_right = True
 
     def reward(self, completion: str, problem: Problem) -> float:
         return float(len(completion) > 1)
@@ -94,11 +99,13 @@ REINFORCED: dict[str, dict[str, Any]] = {
     "cispo": {"loss": CISPOLoss(), "scale": "none", "count_truncated": False},
     "tower": {"parts": ("language", "projector", "tower")},
     "careless": {"careless": 1},
-    "resampled": {
+    "levels": {
         "loss": DAPOLoss(),
         "rewards": {"coarse": Coarse()},
         "group_size": 2,
-        "resample": 2,
+        "dynamic_sampling": 2,
+        "steps": 5,
+        "curriculum": Curriculum(threshold=0.01, window=5, keep=0.5),
     },
 }
 TUNED: dict[str, dict[str, Any]] = {
@@ -112,9 +119,17 @@ STOPPED: dict[str, dict[str, Any]] = {
 
 
 def reinforce(
-    folder: Path, ranks: int, careless: int | None = None, **options: Any
+    folder: Path,
+    ranks: int,
+    careless: int | None = None,
+    steps: int = 2,
+    curriculum: Curriculum | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Two steps on the same seven problems, however many processes share them."""
+    """Some steps on the same seven problems, however many processes share them.
+
+    By levels, each is on four of them at most, so that there are others.
+    """
     one = module(folder, **options)
     if ranks > 1 and distributed.get_rank() == careless:
         forget_sharing(one)
@@ -131,7 +146,7 @@ def reinforce(
         silent.append(bool((record.advantages == 0).all()))
 
     one.on_train_batch_end = note  # type: ignore[method-assign]
-    trainer(ranks, max_steps=2 * one.updates).fit(one, seven(ranks))
+    trainer(ranks, max_steps=steps * one.updates).fit(one, seven(ranks, curriculum))
     return {
         "weights": weights(one),
         "texts": texts,
@@ -177,8 +192,9 @@ def stop(folder: Path, ranks: int, **options: Any) -> dict[str, Any]:
     return {}
 
 
-def seven(ranks: int) -> CountingDataModule:
-    return CountingDataModule(MadeUp(SEVEN), batch_size=2 * ROWS // ranks)
+def seven(ranks: int, curriculum: Curriculum | None = None) -> CountingDataModule:
+    rows = ROWS if curriculum is None else ROWS // 2
+    return CountingDataModule(MadeUp(SEVEN), batch_size=2 * rows // ranks, curriculum=curriculum)
 
 
 def trainer(ranks: int, **options: Any) -> Any:

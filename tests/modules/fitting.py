@@ -24,6 +24,15 @@ class Capitals(Reward):
         return sum(sign.isupper() for sign in completion) / (1 + len(completion))
 
 
+class Even(Reward):
+    """Right is what has an even number of letters."""
+
+    marks_right = True
+
+    def reward(self, completion: str, problem: Problem) -> float:
+        return float(len(completion) % 2 == 0)
+
+
 def module(
     folder: Path, lr: float = 0.05, row_tokens: int | None = None, **policy: Any
 ) -> SFTModule:

@@ -18,20 +18,21 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rollout import Sampling
 from tests.datamodules.reading import quiet
-from tests.modules.fitting import Capitals, data, difference, weights
+from tests.distributed.ten_steps import Dealt
+from tests.modules.fitting import PROBLEMS, Capitals, data, difference, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class OnlyOn(Reward):
-    """The same for every completion, but for those of one problem."""
+    """The same for every completion, but for those of some problems."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, *problems: str) -> None:
         super().__init__()
-        self.problem = problem
+        self.problems = problems
 
     def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
-        if problem.id != self.problem:
+        if problem.id not in self.problems:
             return [0.5] * len(completions)
         return [float(place % 2) for place in range(len(completions))]
 
@@ -111,18 +112,43 @@ def test_skipping_groups_without_signal_changes_no_update(loss, folder):
 
 
 def test_groups_without_signal_are_sampled_again(folder):
-    silent = {}
+    silent, prompt_tokens = {}, {}
     for resample in (0, 4):
         one = module(folder, rewards={"seldom": Seldom()}, group_size=2, resample=resample)
         fit(one, steps=1)
         silent[resample] = one.step_record.metrics["train/zero_advantage_groups"]
-        prompt_tokens = one.step_record.work["prompt_tokens"]
+        prompt_tokens[resample] = one.step_record.work["prompt_tokens"]
         assert one.step_record.total.tolist() == [
             [float(text[:1] > "w") for text in group] for group in one.step_record.texts
         ]
     assert silent[4] < silent[0]
-    once = fit(module(folder, group_size=2), steps=1).step_record.work["prompt_tokens"]
-    assert prompt_tokens > once
+    assert prompt_tokens[4] > prompt_tokens[0]
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_groups_without_signal_are_replaced_by_those_of_other_prompts(attempts, folder):
+    one = module(folder, rewards={"some": OnlyOn("p6", "p9")}, dynamic_sampling=attempts)
+    fit(one, steps=1, batch_size=2)
+    record = one.step_record
+    # The order of all is 3 and 1, 12 and 6, 7 and 2, 9 and 4: the second has signal at once.
+    ids = [problem.id for problem in record.problems]
+    assert ids == {1: ["p12", "p6"], 4: ["p9", "p6"]}[attempts]
+    silent = [id not in ("p6", "p9") for id in ids]
+    assert (record.advantages == 0).all(1).tolist() == silent
+    assert record.metrics["train/groups_with_signal"] == 2 - sum(silent)
+    assert record.metrics["train/sampled_groups"] == {1: 2 + 2, 4: 2 + 2 + 1 + 1}[attempts]
+    scored = record.lengths[(record.advantages != 0).any(1)].sum()
+    assert record.metrics["perf/tokens_scored"] == scored
+    # Prompt and completions that are scored belong together.
+    assert record.metrics["train/rollout_logprob_diff_max"] < 1e-4
+
+
+def test_what_has_no_other_prompts_is_refused(folder):
+    one = module(folder, rewards={"some": OnlyOn()}, dynamic_sampling=1)
+    with pytest.raises(BadInput, match="dynamic_sampling needs other prompts, and the training"):
+        quiet(max_steps=1).fit(one, Dealt(PROBLEMS, first=0))
+    with pytest.raises(BadInput, match=r"resample samples the same prompts .* set one to 0"):
+        module(folder, resample=1, dynamic_sampling=1)
 
 
 def test_dropout_is_refused(folder):
@@ -287,6 +313,7 @@ def test_micro_batches_are_padded_within_their_budget():
         {"group_size": 0},
         {"micro_batch_tokens": 0},
         {"resample": -1},
+        {"dynamic_sampling": -1},
         {"max_grad_norm": -1.0},
         {"max_grad_norm": 0.0},
         {"answer_tokens": 0},

@@ -60,7 +60,10 @@ def curves(run: Path, version: int) -> dict[int, dict[str, str]]:
         rows = list(csv.DictReader(file))
     return {
         int(row["step"]): {
-            name: row[name] for name in row if name.startswith("train/") and name != CHECKED
+            name: value
+            for name, value in row.items()
+            # Levels that a part of a run does not meet have no columns.
+            if name.startswith("train/") and name != CHECKED and value
         }
         for row in rows
         if row.get("train/loss")

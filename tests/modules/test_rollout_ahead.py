@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from reasonrft.datamodules import CountingDataModule
+from reasonrft.datamodules import CountingDataModule, Curriculum
 from reasonrft.datamodules.base import Batches
 from reasonrft.errors import BadInput
 from reasonrft.losses import GRPOLoss, LossInputs, LossOutput
@@ -62,9 +62,14 @@ class Run(Callback):
 
     save: Path | None = None
     records: list[StepRecord] = field(default_factory=list)
+    read: list[list[str]] = field(default_factory=list)
+    """The problems that came from the data, whatever others have taken their place."""
 
-    def on_train_batch_end(self, trainer: Trainer, module: Any, *rest: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: Any, outputs: Any, batch: PromptBatch, number: int
+    ) -> None:
         self.records.append(module.step_record)
+        self.read.append([problem.id for problem in batch.problems])
         if self.save and len(self.records) == SAVED:
             trainer.save_checkpoint(self.save)
 
@@ -154,6 +159,34 @@ def test_a_resumed_run_samples_anew_and_reads_on(whole, folder):
     rest = fit(module(folder), ckpt=whole.saved)
     assert rest.metric("staleness") == [0, 1]
     assert rest.ids == whole.run.ids[SAVED:]
+
+
+class Right(Reward):
+    """Half of the completions of a hard problem are right, and all of an easy one."""
+
+    marks_right = True
+
+    def reward_group(self, completions: Sequence[str], problem: Problem, step: int) -> list[float]:
+        return [float(place % 2 or problem.meta["level"] == 1) for place in range(len(completions))]
+
+
+def test_the_level_that_a_rollout_opens_governs_the_very_next_one(folder):
+    levels = {problem.id: 1 + (place > 1) for place, problem in enumerate(PROBLEMS)}
+    levelled = [replace(problem, meta={"level": levels[problem.id]}) for problem in PROBLEMS]
+    curriculum = Curriculum(threshold=1.0, window=2, keep=0.25)
+    data = CountingDataModule(MadeUp(levelled), batch_size=4, curriculum=curriculum)
+    one = module(folder, rewards={"capitals": Right()}, dynamic_sampling=1)
+    run = fit(one, data=data)
+    # All of level 1 are right.
+    assert run.metric("level") == [1, 2, 2, 2, 2]
+    assert [sorted(levels[id] for id in ids) for ids in run.read] == [[1] * 2, *[[1, 2, 2, 2]] * 4]
+    assert run.metric("pass_rate/level_1") == [1.0] * 5
+    assert run.metric("pass_rate") == [1.0] + [0.5] * 4
+    # The easy one has no signal, and gives way to the other one.
+    assert run.metric("sampled_groups") == [2] + [5] * 4
+    assert run.metric("groups_with_signal") == [0] + [3] * 4
+    for read, ids in zip(run.read[1:], run.ids[1:], strict=True):
+        assert (read[:3], levels[read[3]]) == (ids[:3], 1) and ids[3] not in read
 
 
 class Recording(GRPOLoss):
