@@ -76,14 +76,14 @@ class SweepRun:
         trial, run = self.running.pop(child)
         run.exit_code = child.exit_code
         run.seconds = round(run.seconds + child.seconds, 2)
-        fault = self._fault(run)
+        fault = self.fault(run)
         if not fault and any(run.exit_code is None for run in trial.runs):
             trial.write(self.folder)
             self._start(children, trial)
             return
-        self._close(trial, fault)
+        self.close(trial, fault)
 
-    def _fault(self, run: Run) -> str:
+    def fault(self, run: Run) -> str:
         """Why a run that has ended says nothing of its values; "" if it does."""
         if run.exit_code != 0:
             return f"{last_words(Path(run.log)) or f'exit code {run.exit_code}'} ({run.log})"
@@ -101,7 +101,7 @@ class SweepRun:
             raise BadInput(f"{fault} ({run.log}): choose another metric, or validate more often")
         return f"{fault} ({run.log})"
 
-    def _close(self, trial: Trial, fault: str) -> None:
+    def close(self, trial: Trial, fault: str) -> None:
         if fault:
             trial.state, trial.fault = "failed", fault
         else:

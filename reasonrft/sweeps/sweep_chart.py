@@ -13,9 +13,6 @@ from reasonrft.sweeps.trials import Trial
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDE = 8.0
-"""Positive numbers that differ by this factor stand on a logarithmic axis."""
-
 
 def draw_sweep(sweep: Sweep, trials: Sequence[Trial]) -> bytes:
     """A PNG with a panel for each key; the best trial stands out in all of them."""
@@ -39,7 +36,7 @@ def draw_sweep(sweep: Sweep, trials: Sequence[Trial]) -> bytes:
 
 def _draw(axes: "Axes", key: str, sweep: Sweep, done: Sequence[Trial], best: Trial) -> None:
     style(axes, key)
-    axes.set_ylabel(str(sweep.metric).removeprefix("val/"), color="#1c2024")
+    axes.set_ylabel(str(sweep.metric).removeprefix("val/"))
     axes.tick_params(labelleft=True)
     places = _places(axes, sweep.keys[key], [trial.values[key] for trial in done])
     values = [trial.value or 0.0 for trial in done]
@@ -51,15 +48,14 @@ def _draw(axes: "Axes", key: str, sweep: Sweep, done: Sequence[Trial], best: Tri
 
 
 def _places(axes: "Axes", choices: Sequence[Any] | Range, values: Sequence[Any]) -> list[float]:
-    """Where values stand on the axis: numbers as such, all else in the order of the config."""
+    """Where values stand on the axis: numbers of a range as such, a list's in its order."""
+    from matplotlib.ticker import MaxNLocator
+
     if isinstance(choices, Range):
         if choices.log:
             axes.set_xscale("log")
-        return list(values)
-    numbers = [value for value in choices if isinstance(value, int | float)]
-    if len(numbers) == len(choices) and not any(isinstance(value, bool) for value in choices):
-        if min(numbers) > 0 and max(numbers) / min(numbers) >= WIDE:
-            axes.set_xscale("log")
+        elif choices.whole:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         return list(values)
     axes.set_xticks(range(len(choices)), [label(choice).replace("$", r"\$") for choice in choices])
     axes.set_xlim(-0.5, len(choices) - 0.5)

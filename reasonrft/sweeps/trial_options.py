@@ -12,7 +12,6 @@ from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
 from reasonrft.errors import BadInput
 from reasonrft.sweeps.sweep_config import Range, Sweep
 from reasonrft.sweeps.trials import Run
-from reasonrft.sweeps.validation_record import ValidationRecord
 
 
 class ParsedCLI(ReasonRFTCLI):
@@ -68,14 +67,13 @@ def fit_arguments(sweep: Sweep, values: Mapping[str, Any], run: Run) -> list[str
         },
     }
     table = {"class_path": "CSVLogger", "init_args": {"save_dir": run.folder, "name": "csv"}}
-    record = f"{ValidationRecord.__module__}.{ValidationRecord.__qualname__}"
     given = {
         "seed_everything": run.seed,
         "trainer.default_root_dir": run.folder,
         "trainer.enable_progress_bar": False,
         "trainer.limit_test_batches": 0,
         "trainer.logger": [events, table],
-        "trainer.callbacks+": {"class_path": record},
+        "trainer.callbacks+": {"class_path": "reasonrft.sweeps.ValidationRecord"},
         "ckpt_path": "last",
     }
     return ["fit", *own_arguments(sweep, values), *as_options(given)]
