@@ -16,13 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from reasonrft.cli.interrupts import SIGNALS, Interrupted, say
+from reasonrft.cli.interrupts import SIGNALS, Interrupted, exit_code_of, say
 
 POLL = 0.05
 PATIENCE = 60.0
 """Seconds for a run that is told to end; it may be answering problems, or writing much."""
 SAME = 1.0
 """Seconds in which a signal that comes again is the same one, sent by two senders."""
+TOLD = [exit_code_of(number) for number in SIGNALS]
 _PR_SET_PDEATHSIG = 1
 
 
@@ -36,6 +37,7 @@ class ChildRun:
         job = (self.args, log, environment, os.getpid())
         self._process = context.Process(target=_run, args=job)
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._written = log.stat().st_size if log.exists() else 0
         sys.stdout.flush()
         sys.stderr.flush()
         # What arrives before the child has left this process's handlers waits for that.
@@ -54,6 +56,18 @@ class ChildRun:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._begun
+
+    @property
+    def last_words(self) -> str:
+        """How it has ended: a signal, its sentence, or the last line of its traceback."""
+        code = self.exit_code or 0
+        if code > 128:
+            return f"ended by {signal.Signals(code - 128).name}"
+        text = self.log.read_bytes()[self._written :] if self.log.exists() else b""
+        lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
+        sentences = [line for line in lines if line.startswith("reasonrft: ")]
+        said = (sentences or lines or [f"exit code {code}"])[-1]
+        return said.removeprefix("reasonrft: ").strip()
 
     def end(self) -> None:
         """Tell it to end; training saves the step in flight."""
@@ -132,11 +146,20 @@ class ChildRuns:
         """
         while not self._told:
             if ended := [child for child in self.running if child.exit_code is not None]:
+                if any(child.exit_code in TOLD for child in ended) and self._is_told_soon():
+                    break
                 self.running = [child for child in self.running if child not in ended]
                 return ended
             time.sleep(POLL)
         self._end_all()
         raise Interrupted(self._told[0])
+
+    def _is_told_soon(self) -> bool:
+        """Whether who has told a child to end tells this process too."""
+        end = time.monotonic() + SAME
+        while not self._told and time.monotonic() < end:
+            time.sleep(POLL)
+        return bool(self._told)
 
     def _end_all(self) -> None:
         number = signal.Signals(self._told[0]).name

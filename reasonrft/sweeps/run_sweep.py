@@ -31,9 +31,10 @@ class SweepRun:
 
     def go(self) -> list[Trial]:
         """Run what is left; all trials."""
-        if self.trials:
-            done = len(self.trials) - len(self.waiting)
-            print(f"going on: {done} of {self.total} trials are done", flush=True)
+        done = len(self.trials) - len(self.waiting)
+        begun = f"{done} of {self.total} trials are done" if self.trials else f"{self.total} trials"
+        how = f"{self.sweep.search}, by {self.metric} ({self.sweep.mode})"
+        print(f"{begun}: {how}; logs: {self.folder}/trial-*", flush=True)
         with ChildRuns(self.jobs) as children:
             try:
                 while self._fill(children):
@@ -76,7 +77,7 @@ class SweepRun:
         trial, run = self.running.pop(child)
         run.exit_code = child.exit_code
         run.seconds = round(run.seconds + child.seconds, 2)
-        fault = self.fault(run)
+        fault = f"{child.last_words} ({run.log})" if run.exit_code else self.fault(run)
         if not fault and any(run.exit_code is None for run in trial.runs):
             trial.write(self.folder)
             self._start(children, trial)
@@ -84,9 +85,7 @@ class SweepRun:
         self.close(trial, fault)
 
     def fault(self, run: Run) -> str:
-        """Why a run that has ended says nothing of its values; "" if it does."""
-        if run.exit_code != 0:
-            return f"{last_words(Path(run.log)) or f'exit code {run.exit_code}'} ({run.log})"
+        """Why a run that has ended well has no value; "" if it has one, which is noted."""
         measured = read_measured(Path(run.folder))
         best = best_of(measured, self.metric, self.sweep.mode)
         if best is not None:
@@ -117,7 +116,8 @@ class SweepRun:
         if trial.value is not None:
             steps = ", ".join(map(str, trial.steps))
             outcome = f"{trial.value:.4g} at step {steps}"
-        mean = statistics.fmean(one.seconds for one in ended)
+        done = [one for one in ended if one.state == "done"]
+        mean = statistics.fmean(one.seconds for one in done or ended)
         left = mean * (self.total - len(ended)) / self.jobs
         place = f"trial {trial.number} ({len(ended)} of {self.total})"
         time = f"{trial.seconds:.0f} s, about {_duration(left)} left"
@@ -133,14 +133,6 @@ def _duration(seconds: float) -> str:
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min" if minutes else f"{seconds:.0f} s"
-
-
-def last_words(log: Path) -> str:
-    """The sentence with which a run has ended, or the last line of its traceback."""
-    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    said = [line for line in lines if line.strip()]
-    sentences = [line for line in said if line.startswith("reasonrft: ")]
-    return (sentences or said or [""])[-1].removeprefix("reasonrft: ").strip()
 
 
 def _wait_for_end(folder: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_sweep_that_is_told_to_end_and_then_killed_ends_as_if_undisturbed(
         code, said = started.end()
     assert code == 1, said
     assert outcomes(folder) == outcomes(whole[0])
-    assert "going on: " in started.printed.read_text()
+    assert " of 2 trials are done: grid, by" in started.printed.read_text()
 
 
 def test_a_sweep_that_is_done_trains_no_more(whole, monkeypatch, capsys):
@@ -139,7 +139,7 @@ def test_a_sweep_that_is_done_trains_no_more(whole, monkeypatch, capsys):
     before = outcomes(folder)
     with pytest.raises(SystemExit):
         main(["sweep", "--config", "one.yaml"])
-    assert "going on: 2 of 2 trials are done" in capsys.readouterr().out
+    assert "2 of 2 trials are done" in capsys.readouterr().out
     assert outcomes(folder) == before
     with pytest.raises(SystemExit):
         main(["sweep", "--config", "one.yaml", "--trainer.max_steps", "4"])
