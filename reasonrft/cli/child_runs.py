@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -30,11 +30,11 @@ _PR_SET_PDEATHSIG = 1
 class ChildRun:
     """A command under way, in a session of its own: Ctrl-C reaches it only from its parent."""
 
-    def __init__(self, args: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, args: Sequence[str], log: Path, threads: int | None = None) -> None:
         self.args, self.log = list(args), log
         self._begun = time.monotonic()
         context = multiprocessing.get_context("fork")
-        job = (self.args, log, environment, os.getpid())
+        job = (self.args, log, threads, os.getpid())
         self._process = context.Process(target=_run, args=job)
         log.parent.mkdir(parents=True, exist_ok=True)
         self._written = log.stat().st_size if log.exists() else 0
@@ -103,7 +103,8 @@ class ChildRuns:
         # For the processes that are forked from this one.
         import reasonrft.cli.training_cli  # noqa: F401
 
-        self.jobs = jobs
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+        self.threads = max(1, (cores or 1) // jobs)
         self.running: list[ChildRun] = []
         self._told: list[int] = []
         self._last = 0.0
@@ -126,9 +127,7 @@ class ChildRuns:
 
     def start(self, args: Sequence[str], log: Path) -> ChildRun:
         """Start `reasonrft ARGS`; what it prints and says is added to a file."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        share = str(max(1, (cores or 1) // self.jobs))
-        child = ChildRun(args, log, {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share)})
+        child = ChildRun(args, log, None if "OMP_NUM_THREADS" in os.environ else self.threads)
         self.running.append(child)
         return child
 
@@ -179,7 +178,7 @@ class ChildRuns:
             self._last = now
 
 
-def _run(args: list[str], log: Path, environment: Mapping[str, str], parent: int) -> None:
+def _run(args: list[str], log: Path, threads: int | None, parent: int) -> None:
     """The child: apart from its parent but for ending with it, and with threads of its own."""
     os.setsid()
     for number in SIGNALS:
@@ -190,8 +189,7 @@ def _run(args: list[str], log: Path, environment: Mapping[str, str], parent: int
     for standard in (1, 2):
         os.dup2(file, standard)
     os.close(file)
-    os.environ.update(environment)
-    _compute_here(args, int(environment["OMP_NUM_THREADS"]))
+    _compute_here(args, threads)
     # From which other ranks are started.
     sys.argv = [str(Path(sys.executable).with_name("reasonrft")), *args]
     from reasonrft.cli import main
@@ -199,12 +197,14 @@ def _run(args: list[str], log: Path, environment: Mapping[str, str], parent: int
     main(args)
 
 
-def _compute_here(args: list[str], threads: int) -> None:
+def _compute_here(args: list[str], threads: int | None) -> None:
     import torch
 
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # of what is started from here
+        torch.set_num_threads(threads)
     if torch.cuda._is_in_bad_fork():  # something has asked the driver of GPUs before
         os.execv(sys.executable, [sys.executable, "-m", "reasonrft", *args])
-    torch.set_num_threads(threads)
 
 
 def _end_with(parent: int) -> None:

@@ -224,7 +224,7 @@ def _standard(given: Mapping[str, Any]) -> list[Configured]:
     if issubclass(module, ReasoningModule):
         chosen.append(_configured(ExportPolicy))
     if issubclass(module, GRPOModule):
-        if issubclass(_data_of(given), TaskDataModule) and trainer.get("limit_test_batches") != 0:
+        if issubclass(_data_of(given), TaskDataModule):
             chosen.append(_configured(BeforeAndAfter))
         chosen.append(_configured(TrainingCurves))
     return chosen

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--config", metavar="FILE", required=True, help="the sweep, such as sweeps/grpo.yaml")
+    add("--config", metavar="FILE", required=True, action="append", help="the sweep")
     add("--jobs", type=int, default=1, help="trials side by side (default 1)")
     add("--name", help="of the folder outputs/sweeps/NAME; the file's if not given")
     add("--dry-run", action="store_true", help="list the trials, and run none")
@@ -42,12 +42,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sweep(chosen: argparse.Namespace, options: Sequence[str]) -> int:
     check_at_least(1, jobs=chosen.jobs)
-    sweep = read_sweep(chosen.config, chosen.name, as_mapping(options))
+    if len(chosen.config) > 1:
+        raise BadInput("a sweep has one --config: name those of fit in its configs")
+    sweep = read_sweep(chosen.config[0], chosen.name, as_mapping(options))
     check_optuna(sweep)
     try:
         sweep = checked(sweep)
     except BadInput as error:
-        raise BadInput(f"{chosen.config}: {error}") from error
+        raise BadInput(f"{chosen.config[0]}: {error}") from error
     if chosen.dry_run:
         print(plan(sweep))
         return 0

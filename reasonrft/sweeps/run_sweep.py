@@ -42,7 +42,7 @@ class SweepRun:
                         self._finish(children, child)
             finally:
                 for child, (trial, run) in self.running.items():
-                    run.seconds += child.seconds
+                    run.seconds = round(run.seconds + child.seconds, 2)
                     trial.write(self.folder)
         return self.trials
 
@@ -97,7 +97,10 @@ class SweepRun:
         there = f"validation logged {', '.join(logged)}" if logged else "nothing was validated"
         fault = f"{self.metric} was never logged; {there}"
         if all(trial.state != "done" for trial in self.trials):
-            raise BadInput(f"{fault} ({run.log}): choose another metric, or validate more often")
+            raise BadInput(
+                f"{fault} ({run.log}): remove {self.folder}, and choose another metric or validate "
+                "more often"
+            )
         return f"{fault} ({run.log})"
 
     def close(self, trial: Trial, fault: str) -> None:

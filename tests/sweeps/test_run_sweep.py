@@ -149,6 +149,12 @@ def test_a_sweep_that_is_done_trains_no_more(whole, monkeypatch, capsys):
 def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command = write_sweep(tmp_path, tmp_path)
+    with pytest.raises(SystemExit):
+        main([*command, "--config", "other.yaml"])
+    assert "a sweep has one --config" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*command, "--trainer.max_steps"])
+    assert "--trainer.max_steps is no option with a value" in capsys.readouterr().err
     main([*command, "--dry-run", "--name", "mine"])
     assert capsys.readouterr().out.splitlines() == [
         f"grid, 2 trials by {METRIC} (min)",
