@@ -24,6 +24,7 @@ class BeforeAndAfter(Callback):
 
     Data without test splits is measured on its validation splits. `summary.json` and `summary.md`
     go to the trainer's default_root_dir. A run that is resumed keeps the figures of its start.
+    With a trainer whose limit_test_batches is 0 nothing is measured.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -39,7 +40,7 @@ class BeforeAndAfter(Callback):
         self.before: dict[str, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or is_dry_run(trainer):
+        if stage != "fit" or is_dry_run(trainer) or trainer.limit_test_batches == 0:
             return
         data: Any = getattr(trainer, "datamodule", None)
         self.stage, obstacle = _stage(data, pl_module)

@@ -86,21 +86,26 @@ def _is_smoothed(curve: Curve) -> bool:
 def _draw(axes: "Axes", panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_facecolor("white")
-    axes.set_title(panel.title, loc="left", fontsize=12, color=_INK)
+    style(axes, panel.title)
     axes.set_xlabel("step", color=_INK)
     axes.set_ylabel(panel.unit, color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for number, curve in enumerate(panel.curves):
+        _draw_curve(axes, curve, COLOURS[number % len(COLOURS)])
+    if [curve.name for curve in panel.curves] != [panel.title.lower()]:
+        axes.legend(fontsize=9, framealpha=0.8, edgecolor=_GRID, facecolor="white")
+
+
+def style(axes: "Axes", title: str) -> None:
+    """Axes as all charts of this package have them."""
+    axes.set_facecolor("white")
+    axes.set_title(title, loc="left", fontsize=12, color=_INK)
     axes.grid(color=_GRID)
     axes.set_axisbelow(True)
     axes.tick_params(colors=_FAINT, labelbottom=True)
     for side in axes.spines:
         axes.spines[side].set_color(_GRID)
         axes.spines[side].set_visible(side in ("left", "bottom"))
-    for number, curve in enumerate(panel.curves):
-        _draw_curve(axes, curve, COLOURS[number % len(COLOURS)])
-    if [curve.name for curve in panel.curves] != [panel.title.lower()]:
-        axes.legend(fontsize=9, framealpha=0.8, edgecolor=_GRID, facecolor="white")
 
 
 def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:

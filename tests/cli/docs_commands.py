@@ -34,6 +34,8 @@ PARSED_ONLY = {
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:python -m )?reasonrft(?:\.\w+)* .*", re.MULTILINE)
 _ASSIGNED = re.compile(r"^([A-Z])=(\S+|\"[^\"]*\")$", re.MULTILINE)
+_LOOPED = re.compile(r"^for ([A-Z]) in (\S+)", re.MULTILINE)
+"""A loop's commands are run with its first value."""
 _MENTIONED = re.compile(r"`([\w-]+\.py)`")
 _FILE = re.compile(r"^# ([\w-]+\.(?:py|yaml))\b")
 
@@ -42,7 +44,8 @@ def commands_in(text: str) -> Iterator[list[str]]:
     """The words of every command in the fenced blocks of a page, the first of them `reasonrft`."""
     variables: dict[str, str] = {}
     for _, block in _FENCE.findall(text):
-        variables |= {name: value.strip('"') for name, value in _ASSIGNED.findall(block)}
+        assigned = [*_ASSIGNED.findall(block), *_LOOPED.findall(block)]
+        variables |= {name: value.strip('"') for name, value in assigned}
         for line in _COMMAND.findall(block.replace("\\\n", " ")):
             for name, value in variables.items():
                 line = line.replace(f"${name}", value)
@@ -71,6 +74,9 @@ def run_small(command: list[str]) -> None:
     _, *args = command
     if args[0] == "data":
         main([*_resized(args), *_few_problems(args)])
+    elif args[0] == "sweep":
+        # tests/cli/test_configs.py trains, with stand-ins.
+        main([*args, "--dry-run"])
     elif args[0] not in TRAINING:
         main(args)
     else:

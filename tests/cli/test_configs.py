@@ -7,7 +7,9 @@ import yaml
 
 from reasonrft.cli import main
 from reasonrft.data import build
+from reasonrft.sweeps.trials import read_trials
 from reasonrft.worlds import make_world
+from tests.starting import Started
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -43,6 +45,9 @@ TINY = [
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
+
+SWEEPS = {"sweeps/grpo.yaml": [0], "sweeps/sft.yaml": [0, 1]}
+"""With the seeds of their trials."""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +129,28 @@ def source_places(configs: tuple[str, ...]) -> list[str]:
     return [f"data.source.sources.{name}.init_args" for name in mixed] or ["data.source"]
 
 
+@pytest.mark.parametrize(("name", "seeds"), SWEEPS.items())
+def test_a_config_of_a_sweep_runs(name, seeds, small, tmp_path):
+    given = yaml.safe_load((CONFIGS / name).read_text())
+    given |= {"configs": [str(CONFIGS / config) for config in given["configs"]], "seeds": seeds}
+    given["keys"] = {key: one_value(choices) for key, choices in given["keys"].items()}
+    given |= {"trials": 1} if given["search"] != "grid" else {}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(given))
+    options = {key: value for key, value in small.items() if "progress" not in key}
+    options |= brief(tuple(given["configs"][0].rpartition("/")[2:]))
+    args = [f"--{key}={value}" for key, value in options.items()]
+    with Started(["sweep", "--config", "sweep.yaml", *args], tmp_path) as started:
+        code, said = started.end()
+    assert code == 0, said + started.printed.read_text()
+    (trial,) = read_trials(tmp_path / "outputs/sweeps/sweep")
+    assert trial.value == 0 and [run.seed for run in trial.runs] == seeds
+
+
+def one_value(choices: object) -> object:
+    """A range as it is, the least value of a list."""
+    return choices[:1] if isinstance(choices, list) else choices
+
+
 def test_a_config_tests(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run("test", ("sft.yaml",), small)
@@ -142,4 +169,6 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
-    assert there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE
+    assert there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE | {
+        *SWEEPS
+    }
