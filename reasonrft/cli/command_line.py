@@ -28,6 +28,7 @@ other commands:
   ask       ask a model about images, in the terminal
   data      validate, preview, convert or build a data set
   plan      predict the memory that fit will take on each device
+  report    compare runs, studies and others' predictions on one page
   score     judge completions with a reward, a scorer or a task of your own
 
 options:
@@ -65,8 +66,12 @@ def main(args: Sequence[str] | None = None) -> None:
         from reasonrft.cli.plan_command import run_plan
 
         _leave(run_plan(arguments[1:]))
+    elif command == "report":
+        from reasonrft.cli.report_command import run_report
+
+        _leave(run_report(arguments[1:]))
     else:
-        commands = ", ".join([*TRAINING, "ask", "data", "plan", "score"])
+        commands = ", ".join([*TRAINING, "ask", "data", "plan", "report", "score"])
         print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
         raise SystemExit(2)
 
