@@ -100,7 +100,7 @@ def gap_tables(compared: Comparison, task: str) -> Iterator[Table]:
     for (_, of_focus), gaps in families.items():
         fixed, others = ("ours", "theirs") if of_focus else ("theirs", "ours")
         fixed_title = getattr(gaps[0], fixed).title
-        title = f"{fixed_title} less" if of_focus else f"Less {fixed_title}"
+        title = f"{fixed_title} − …" if of_focus else f"… − {fixed_title}"
         lines: dict[str, dict[Column, ComparedGap]] = {}
         for gap in gaps:
             lines.setdefault(getattr(gap, others).title, {})[gap.column] = gap
@@ -119,29 +119,25 @@ def _gap_cell(line: ComparedGap | None) -> Cell:
     return Cell(signed(line.gap.difference), f"{bounds(line.gap, '+')}\n{p}", significant)
 
 
-def seen_table(compared: Comparison, task: str) -> Table | None:
-    """How much of the accuracy rests on the images."""
-    columns = [column for column in compared.columns_of(task) if column.single]
-    rows = []
-    for row in compared.rows:
-        for column in columns:
-            gaps = {mode: gap_to_mode(row, column, compared.measure, mode) for mode in ALTERED}
-            if not any(gaps.values()):
-                continue
-            own = estimate_cell(row.estimate(column, compared.measure))
-            beside = [
-                cell
-                for mode, gap in gaps.items()
-                for cell in (
-                    estimate_cell(row.estimate(column, compared.measure, mode)),
-                    NONE if gap is None else Cell(signed(gap.difference), bounds(gap, "+")),
-                )
-            ]
-            rows.append([Cell(f"{row.title}: {column.name}"), own, *beside])
-    if not rows:
-        return None
-    head = ["", "images", "blind", "images − blind", "swapped", "images − swapped"]
-    return Table(title_of(task), head, rows)
+def seen_tables(compared: Comparison, task: str) -> Iterator[Table]:
+    """How much of the accuracy rests on the images: a table for each split."""
+    head = ["images", "blind", "images − blind", "swapped", "images − swapped"]
+    for column in compared.columns_of(task):
+        lines = [(row, _seen_cells(compared, row, column)) for row in compared.rows]
+        rows = [[Cell(row.title), *cells] for row, cells in lines if cells]
+        if rows and column.single:
+            yield Table(column.name, [column.name, *head], rows)
+
+
+def _seen_cells(compared: Comparison, row: Row, column: Column) -> list[Cell]:
+    gaps = {mode: gap_to_mode(row, column, compared.measure, mode) for mode in ALTERED}
+    if not any(gaps.values()):
+        return []
+    cells = [estimate_cell(row.estimate(column, compared.measure))]
+    for mode, gap in gaps.items():
+        cells.append(estimate_cell(row.estimate(column, compared.measure, mode)))
+        cells.append(NONE if gap is None else Cell(signed(gap.difference), bounds(gap, "+")))
+    return cells
 
 
 def group_tables(compared: Comparison, task: str) -> Iterator[Table]:
@@ -218,15 +214,29 @@ def share_table(compared: Comparison, task: str) -> Table | None:
     """Accuracies of rows that learned from a share of the chains, and of the same with all."""
     columns = compared.columns_of(task)
     names = {row.name for row in compared.partial}
-    full = [row for row in compared.rows if row.name in names]
-    rows = [
-        [Cell(row_title(row)), *(estimate_cell(row.estimate(c, compared.measure)) for c in columns)]
-        for row in sorted([*compared.partial, *full], key=lambda r: (r.name, r.runs[0].share))
-        if any(row.of(column) for column in columns)
-    ]
+    rows = [*compared.partial, *(row for row in compared.rows if row.name in names)]
+    rows = [row for row in rows if any(row.of(column) for column in columns)]
     if not rows or not compared.partial:
         return None
-    return Table(title_of(task), ["", *(column.name for column in columns)], rows)
+    in_domain = next((column for column in columns if column.name == "ID"), None)
+    lines = [
+        [
+            Cell(row_title(row)),
+            *(estimate_cell(row.estimate(column, compared.measure)) for column in columns),
+            _of_full(compared, row, in_domain),
+        ]
+        for row in sorted(rows, key=lambda row: (row.name, row.runs[0].share))
+    ]
+    head = ["", *(column.name for column in columns), "ID, in % of CoT-SFT on all"]
+    return Table(title_of(task), head, lines)
+
+
+def _of_full(compared: Comparison, row: Row, column: Column | None) -> Cell:
+    full = next((other for other in compared.rows if other.name == "cot-sft"), None)
+    if full is None or column is None:
+        return NONE
+    found, most = (which.estimate(column, compared.measure) for which in (row, full))
+    return Cell(percent(found.mean / most.mean)) if found and most and most.mean else NONE
 
 
 def as_markdown(compared: Comparison) -> str:
@@ -236,7 +246,7 @@ def as_markdown(compared: Comparison) -> str:
         tables = {
             "Accuracy": [accuracy_table(compared, task, compared.measure)],
             "Gaps": list(gap_tables(compared, task)),
-            "How much is seen": [seen_table(compared, task)],
+            "How much is seen": list(seen_tables(compared, task)),
             "Published": [published_table(task, _paradigms(compared))],
         }
         for title, found in tables.items():

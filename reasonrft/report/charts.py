@@ -140,7 +140,9 @@ def _curves(axes: "Axes", chart: Chart, series: Series, position: int, theme: Th
 
 
 def _shares(axes: "Axes", chart: Chart, series: Series, position: int, theme: Theme) -> None:
-    places = [mark.x for mark in series.marks]
+    # Side by side, so that intervals do not hide each other.
+    aside = 1.03 ** (position - (len(chart.series) - 1) / 2)
+    places = [mark.x * aside for mark in series.marks]
     heights = [mark.y for mark in series.marks]
     axes.errorbar(
         places,

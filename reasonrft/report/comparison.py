@@ -28,7 +28,7 @@ class ComparedGap:
 
     @property
     def family(self) -> tuple[str, bool]:
-        """What is shown together: a task's gaps of the row in focus, and its gaps to the baseline."""
+        """What is shown together: a task's gaps of the row in focus, or those to the baseline."""
         return self.column.task, self.of_focus
 
 
@@ -134,7 +134,7 @@ def _states(studies: Sequence[Study]) -> Iterator[str]:
         if left:
             rest = ", ".join(f"{count} {state}" for state, count in left.items())
             done = f"{states.count('done')} of {len(states)} cells are done"
-            yield f"{study.folder.name}: {done} ({rest})."
+            yield f"{study.about.get('name', study.folder.name)}: {done} ({rest})."
 
 
 def _unmatched(pairs: Sequence[tuple[Row, Row]], columns: Sequence[Column]) -> Iterator[str]:

@@ -52,7 +52,7 @@ class Row:
     @property
     def title(self) -> str:
         if self.name.endswith(COMPUTE) and (name := self.name.removesuffix(COMPUTE)) in PARADIGMS:
-            return f"{PARADIGMS[name]}, matched compute"
+            return f"{PARADIGMS[name]} (matched compute)"
         return PARADIGMS.get(self.name, self.name)
 
     def of(self, column: Column, mode: ImageMode = "own") -> list[Run]:

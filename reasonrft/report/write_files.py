@@ -71,7 +71,7 @@ def _task(compared: Comparison, task: str, images: dict[str, bytes]) -> dict[str
         "published": published,
         "all_published": tables.published_table(task) if answered else None,
         "gaps": list(tables.gap_tables(compared, task)),
-        "seen": tables.seen_table(compared, task),
+        "seen": list(tables.seen_tables(compared, task)),
         "groups": list(tables.group_tables(compared, task)),
         "effort": tables.effort_table(compared, task),
         "shares": tables.share_table(compared, task),
