@@ -1,43 +1,28 @@
-"""The tables of a report as rows of cells, for the page, Markdown and CSV alike."""
+"""The tables of a report: accuracies, gaps, what was seen, and kinds of questions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from statistics import fmean
-from typing import Any
 
 from reasonrft.evaluation.answers import GROUPS
 from reasonrft.evaluation.image_modes import ALTERED
-from reasonrft.evaluation.table_formats import csv_table, markdown_table, markdown_text
 from reasonrft.evaluation.tables import heading
-from reasonrft.report.charts import share_text
 from reasonrft.report.comparison import SIGNIFICANT, ComparedGap, Comparison
-from reasonrft.report.estimates import Estimate, Gap
 from reasonrft.report.published_table import published_models, published_splits
-from reasonrft.report.rows import COMPUTE, PARADIGMS, Column, Place, Row, gap_to_mode
+from reasonrft.report.rows import PARADIGMS, Column, Place, Row, gap_to_mode
+from reasonrft.report.table_cells import (
+    NONE,
+    Cell,
+    Table,
+    bounds,
+    estimate_cell,
+    p_text,
+    percent,
+    signed,
+)
 from reasonrft.tasks import title_of
 
 MOST_VALUES = 24
 """Templates, levels or views of a split that have a line."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A figure, with what stands small beside it."""
-
-    text: str
-    note: str = ""
-    marked: bool = False
-    """Shown to stand out, such as a gap that is significant."""
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-
-
-NONE = Cell("–")
 
 
 def accuracy_table(compared: Comparison, task: str, measure: str) -> Table:
@@ -171,170 +156,3 @@ def group_places(rows: Sequence[Row], column: Column, kind: str) -> dict[str, se
 def _natural(value: str) -> tuple[int, str]:
     """Levels in the order of their numbers."""
     return (int(value) if value.isdecimal() and len(value) < 9 else -1, value)
-
-
-def effort_table(compared: Comparison, task: str) -> Table | None:
-    """What each row took: the means over its runs, as a study notes them."""
-    rows = []
-    for row in [*compared.rows, *compared.partial]:
-        cells = [run.cell for run in row.runs_of(task)]
-        figures = [
-            _mean_of(cells, "samples"),
-            _mean_of(cells, "steps"),
-            _mean_of(cells, "compute", "tokens"),
-            _mean_of(cells, "seconds", "fit"),
-            _mean_of(cells, "seconds", "test"),
-            _mean_of(cells, "chosen", "step"),
-        ]
-        if any(figure is not None for figure in figures):
-            shown = [NONE if figure is None else Cell(count(figure)) for figure in figures]
-            rows.append([Cell(row_title(row)), *shown])
-    head = ["", "samples", "steps", "tokens computed", "seconds of fit", "of test", "chosen step"]
-    return Table(title_of(task), head, rows) if rows else None
-
-
-def row_title(row: Row) -> str:
-    """With the share of the chains where that is not all of them."""
-    share = row.runs[0].share
-    return row.title if share >= 1 else f"{row.title}, {share_text(share)} of the chains"
-
-
-def _mean_of(cells: Sequence[Mapping[str, Any]], *keys: str) -> float | None:
-    values = []
-    for cell in cells:
-        value: Any = cell
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            values.append(float(value))
-    return fmean(values) if values else None
-
-
-def share_table(compared: Comparison, task: str) -> Table | None:
-    """Accuracies of rows that learned from a share of the chains, and of the same with all."""
-    columns = compared.columns_of(task)
-    names = {row.name for row in compared.partial}
-    rows = [*compared.partial, *(row for row in compared.rows if row.name in names)]
-    rows = [row for row in rows if any(row.of(column) for column in columns)]
-    if not rows or not compared.partial:
-        return None
-    in_domain = next((column for column in columns if column.name == "ID"), None)
-    lines = [
-        [
-            Cell(row_title(row)),
-            *(estimate_cell(row.estimate(column, compared.measure)) for column in columns),
-            _of_full(compared, row, in_domain),
-        ]
-        for row in sorted(rows, key=lambda row: (row.name, row.runs[0].share))
-    ]
-    head = ["", *(column.name for column in columns), "ID, in % of CoT-SFT on all"]
-    return Table(title_of(task), head, lines)
-
-
-def _of_full(compared: Comparison, row: Row, column: Column | None) -> Cell:
-    full = next((other for other in compared.rows if other.name == "cot-sft"), None)
-    if full is None or column is None:
-        return NONE
-    found, most = (which.estimate(column, compared.measure) for which in (row, full))
-    return Cell(percent(found.mean / most.mean)) if found and most and most.mean else NONE
-
-
-def as_markdown(compared: Comparison) -> str:
-    """The page's first tables."""
-    blocks = [f"Accuracy ({compared.measure}) in % [95 % interval]; gaps in points."]
-    for task in compared.tasks:
-        tables = {
-            "Accuracy": [accuracy_table(compared, task, compared.measure)],
-            "Gaps": list(gap_tables(compared, task)),
-            "How much is seen": list(seen_tables(compared, task)),
-            "Published": [published_table(task, _paradigms(compared))],
-        }
-        for title, found in tables.items():
-            shown = [_markdown(table) for table in found if table is not None and table.rows]
-            if shown:
-                blocks += [f"## {markdown_text(title_of(task))}: {title}", *shown]
-    return "\n\n".join([*blocks, *map(markdown_text, compared.notes)]) + "\n"
-
-
-def _markdown(table: Table) -> str:
-    lines = [[f"{cell.text} {cell.note}".strip() for cell in row] for row in table.rows]
-    return markdown_table(list(table.head), lines)
-
-
-def _paradigms(compared: Comparison) -> list[str]:
-    return [row.name.removesuffix(COMPUTE) for row in compared.rows]
-
-
-def as_csv(compared: Comparison) -> str:
-    """One line for each row and column: accuracies by both measures, and its gaps."""
-    head = ["row", "share", "task", "split", "runs", "questions", "tokens"]
-    head += [f"{m}{end}" for m in ("strict", "official") for end in ("", "_low", "_high")]
-    head += [f"{m}{end}" for m in ALTERED for end in ("", "_low", "_high")]
-    for name in ("focus_gap", "baseline_gap"):
-        head += [f"{name}{end}" for end in ("", "_low", "_high", "_p", "_p_holm")]
-    head += ["published_2b", "published_7b"]
-    lines: list[list[object]] = [list(head)]
-    for row in [*compared.rows, *compared.partial]:
-        for column in compared.columns:
-            if (strict := row.estimate(column, "strict")) is not None:
-                lines.append(_csv_line(compared, row, column, strict))
-    return csv_table(lines)
-
-
-def _csv_line(compared: Comparison, row: Row, column: Column, strict: Estimate) -> list[object]:
-    measures = [strict, row.estimate(column, "official")]
-    altered = [row.estimate(column, compared.measure, mode) for mode in ALTERED]
-    line: list[object] = [row.name, row.runs[0].share, column.task, column.name]
-    line += [strict.runs, strict.questions, row.mean(column, "tokens") or ""]
-    for found in [*measures, *altered]:
-        line += ["", "", ""] if found is None else [found.mean, found.low, found.high]
-    for ours, theirs in ((compared.focus, row), (row, compared.baseline)):
-        line += _csv_gap(compared, ours, theirs, column)
-    return line + [_published(row, column, size) for size in ("2B", "7B")]
-
-
-def _csv_gap(
-    compared: Comparison, ours: Row | None, theirs: Row | None, column: Column
-) -> list[object]:
-    for found in compared.gaps:
-        if found.ours is ours and found.theirs is theirs and found.column == column:
-            gap = found.gap
-            return [gap.difference, gap.low, gap.high, gap.p, found.corrected]
-    return [""] * 5
-
-
-def _published(row: Row, column: Column, size: str) -> object:
-    split = column.splits[0].partition("/")[2] if column.single else ""
-    for model in published_models():
-        if model.paradigm and model.paradigm == row.name and model.model.endswith(size):
-            return model.accuracy.get((column.task, split), "")
-    return ""
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def bounds(found: Estimate | Gap, sign: str = "") -> str:
-    low, high = (f"{100 * bound:{sign}.1f}".replace("-", "−") for bound in (found.low, found.high))
-    return f"[{low}, {high}]"
-
-
-def estimate_cell(found: Estimate | None) -> Cell:
-    return NONE if found is None else Cell(percent(found.mean), bounds(found))
-
-
-def p_text(p: float) -> str:
-    return "< .001" if p < 0.001 else "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
-
-
-def count(figure: float) -> str:
-    """A number that may be large, with three digits."""
-    for size, name in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if figure >= size:
-            return f"{figure / size:.3g} {name}"
-    return f"{figure:,.0f}"

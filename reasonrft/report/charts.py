@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, DPI = 4.8, 3.3, 140
 """Of a chart, in inches: small, so that its text can be read on a phone."""
+FEW = 30
+"""Points that have a marker each."""
 _MARKERS = "osD^vP*X"
 _DASHES = ("-", "--", "-.", ":")
 _LABEL = 14
@@ -134,9 +136,16 @@ def _curves(axes: "Axes", chart: Chart, series: Series, position: int, theme: Th
     x, y, low, high = zip(*((m.x, m.y, m.low, m.high) for m in series.marks), strict=True)
     colour = _colour(series, theme)
     axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-    few = _MARKERS[series.number % len(_MARKERS)] if len(x) <= 30 else None
-    style = {"linestyle": _dashes(series), "marker": few, "markersize": 4, "linewidth": 1.8}
-    axes.plot(x, y, color=colour, label=legend_text(series.name), **style)
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linestyle=_dashes(series),
+        linewidth=1.8,
+        marker=_MARKERS[series.number % len(_MARKERS)] if len(x) <= FEW else None,
+        markersize=4,
+        label=legend_text(series.name),
+    )
 
 
 def _shares(axes: "Axes", chart: Chart, series: Series, position: int, theme: Theme) -> None:

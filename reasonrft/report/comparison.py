@@ -55,6 +55,11 @@ class Comparison:
         trained = [run.task for row in self.rows for run in row.runs if run.history]
         return list(dict.fromkeys([*answered, *filter(None, trained)]))
 
+    @property
+    def paradigms(self) -> list[str]:
+        """Names of rows as the paper's table may have them."""
+        return [row.name.removesuffix(COMPUTE) for row in self.rows]
+
     def number_of(self, row: Row) -> int:
         """What gives a row its colour: at matched compute that of its paradigm, but hatched."""
         names = [other.name for other in self.rows]
@@ -165,5 +170,5 @@ def _without_answers(rows: Sequence[Row]) -> Iterator[str]:
     if names := [row.title for row in rows if any(run.tallies for run in row.runs)]:
         yield (
             f"The answers of {', '.join(names)} were not kept, only their accuracy: their gaps are "
-            "not tested. The test command keeps answers."
+            "as wide as if questions had been different ones. The test command keeps answers."
         )

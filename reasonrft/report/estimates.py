@@ -142,6 +142,20 @@ def gap(ours: Values, theirs: Values, same_runs: bool = False) -> Gap:  # (Q, S)
     return Gap(means[0] - means[1], *interval(Z), p, len(ours), exact)
 
 
+def gap_of_means(ours: Estimate, theirs: Estimate) -> Gap:
+    """Of two runs whose single answers were not kept: as if they had answered other questions.
+
+    Where the questions are the same, the interval is wider than needed, and p is larger.
+    """
+
+    def interval(z: float) -> tuple[float, float]:
+        sides = [wilson_interval(side.mean, side.questions, z) for side in (ours, theirs)]
+        return _joined((ours.mean, theirs.mean), sides[0], sides[1], 0.0)
+
+    questions = min(ours.questions, theirs.questions)
+    return Gap(ours.mean - theirs.mean, *interval(Z), _p_value(interval), questions, False)
+
+
 def _spread_between(ours: Values, theirs: Values, sides: tuple[Spread, Spread]) -> Spread:
     """Of a difference: questions are shared, runs are not."""
     questions = float((ours.mean(1) - theirs.mean(1)).var()) / len(ours)

@@ -10,7 +10,7 @@ from typing import Any
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Line
 from reasonrft.evaluation.image_modes import ImageMode
-from reasonrft.evaluation.results import Tally
+from reasonrft.evaluation.results import MEASURES, Tally
 from reasonrft.report.measured_answers import (
     Answered,
     answer_files,
@@ -111,37 +111,54 @@ def _results(folder: Path) -> list[Path]:
 
 
 def _summary(folder: Path) -> Mapping[str, Any] | None:
-    """What fit measured before and after."""
+    """What fit measured before and after; other files of that name are none of ours."""
     file = folder / "summary.json"
     summary = _read_json(file) if file.is_file() else {}
-    return summary if isinstance(summary.get("after"), dict) else None
+    tasks = [summary.get("before") or {}, summary.get("after")]
+    return summary if all(map(_has_tallies, tasks)) else None
+
+
+def _has_tallies(tasks: object) -> bool:
+    if not isinstance(tasks, dict) or not all(isinstance(each, dict) for each in tasks.values()):
+        return False
+    tallies = [tally for splits in tasks.values() for tally in splits.values()]
+    return all(isinstance(tally, dict) and {"n", *MEASURES} <= tally.keys() for tally in tallies)
 
 
 def _read_run(folder: Path) -> Iterator[Run]:
     cell = _read_json(folder / "cell.json") if (folder / "cell.json").is_file() else {}
-    seed = _SEED.fullmatch(folder.name)
-    run = Run(
-        str(cell.get("paradigm", "")),
-        folder,
-        int(cell.get("seed", seed[1] if seed else 0)),
-        cell=cell,
-        history=read_history(folder),
-    )
+    name, history = str(cell.get("paradigm", "")), read_history(folder)
+    run = Run(name, folder, _seed(folder, cell), cell=cell, history=history)
     if cell:
         run = _with_share(run)
     results = _results(folder)
     if cell:
-        results = results[:1]  # an earlier test was of weights that were not chosen
+        # An earlier test was of weights that were not chosen, and one that goes on is not whole.
+        results = results[: cell.get("state", "done") == "done"]
     for path in results:
         several = f" ({path.name})" if len(results) > 1 else ""
         yield replace(run, name=run.name + several, results=path, answers=read_answers(path))
-    if not results:
+    if not results and not cell:
         yield from _from_summary(run)
+    elif not results:
+        yield run
+
+
+def _seed(folder: Path, cell: Mapping[str, Any]) -> int:
+    named = _SEED.fullmatch(folder.name)
+    return int(_number(folder, cell, "seed", int(named[1]) if named else 0))
+
+
+def _number(folder: Path, cell: Mapping[str, Any], key: str, otherwise: float) -> float:
+    value = cell.get(key, otherwise)
+    if not isinstance(value, int | float):
+        raise BadInput(f"{folder / 'cell.json'}: {key} is {value!r}, not a number")
+    return value
 
 
 def _with_share(run: Run) -> Run:
     """A cell with the share of the chains apart from the paradigm."""
-    share = float(run.cell.get("share", 1.0))
+    share = float(_number(run.folder, run.cell, "share", 1.0))
     if found := _SHARE.fullmatch(run.name):
         return replace(run, name=found[1], share=int(found[2]) / max(1, int(found[3])))
     return replace(run, share=share)

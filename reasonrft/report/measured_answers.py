@@ -46,12 +46,17 @@ def read_lines(file: Path) -> Iterator[Line]:
                 line = json.loads(text)
             except ValueError:
                 line = None
-            if not isinstance(line, dict) or not line.keys() >= _NEEDED:
+            if not isinstance(line, dict) or not _is_measured(line):
                 raise BadInput(
                     f"{file}, line {number} is not a measured answer, which has "
                     f"{', '.join(sorted(_NEEDED))}: test writes such files"
                 )
             yield line
+
+
+def _is_measured(line: Line) -> bool:
+    figures = (line.get("official"), line.get("strict"))
+    return line.keys() >= _NEEDED and all(isinstance(figure, int | float) for figure in figures)
 
 
 def read_answers(folder: Path) -> dict[ImageMode, Answered]:
@@ -69,4 +74,6 @@ def read_answers(folder: Path) -> dict[ImageMode, Answered]:
 
 def measured(line: Line, mode: ImageMode = "own") -> AnswerAccuracy:
     """A line's figures without its texts: a study has hundreds of thousands of them."""
-    return accuracy_of({"key": "", "tokens": 0, "truncated": False, **line}, mode)
+    tokens = line.get("tokens")
+    number = tokens if isinstance(tokens, int) else 0
+    return accuracy_of({"key": "", "truncated": False, **line, "tokens": number}, mode)

@@ -14,17 +14,17 @@ from reasonrft.report.measured_answers import Answered, measured, question_key
 from reasonrft.reward_command import COMPLETION_KEYS, first_key, read_rows
 from reasonrft.tasks import find_builtin_task
 
-Questions = Mapping[str, Sequence[Line]]
-"""What can be answered, by split, in its order: lines without completions."""
+Questions = Sequence[Line]
+"""What can be answered, in its order: lines with a split, and without completions."""
 
 
 def read_predictions(name: str, file: Path, questions: Questions) -> Run:
     """A run of a file's predictions; `BadInput` about one that answers none of the questions."""
     rows = read_rows(file)
-    by_id, in_order = _by_id(questions), [line for lines in questions.values() for line in lines]
+    by_id = _by_id(questions)
     lines, strange = [], []
     for number, row in enumerate(rows, 1):
-        line = _question(row, by_id, in_order)
+        line = _question(row, by_id, questions)
         if line is None:
             strange.append(str(row.get("id", row.get("index", f"row {number}"))))
         else:
@@ -43,17 +43,16 @@ def _by_id(questions: Questions) -> dict[tuple[str, str], Line]:
     """Questions by split and id, and by their id alone where no other split has it."""
     found: dict[tuple[str, str], Line] = {}
     twice: set[str] = set()
-    for split, lines in questions.items():
-        for line in lines:
-            id = str(line["id"])
-            if ("", id) in found and found["", id]["split"] != split:
-                twice.add(id)
-            found["", id] = found[split, id] = found[split.partition("/")[2], id] = line
+    for line in questions:
+        id, split = str(line["id"]), str(line["split"])
+        if ("", id) in found and found["", id]["split"] != split:
+            twice.add(id)
+        found["", id] = found[split, id] = found[split.partition("/")[2], id] = line
     return {key: line for key, line in found.items() if key[0] or key[1] not in twice}
 
 
 def _question(
-    row: Mapping[str, Any], by_id: Mapping[tuple[str, str], Line], in_order: Sequence[Line]
+    row: Mapping[str, Any], by_id: Mapping[tuple[str, str], Line], in_order: Questions
 ) -> Line | None:
     if "id" in row:
         return by_id.get((str(row.get("split", "")), str(row["id"])))
@@ -104,24 +103,23 @@ def questions_of_file(file: Path, asked: Questions) -> Questions:
     """A file's questions under the splits in which runs answered them, others under its name."""
     if not file.exists():
         raise BadInput(f"no such file: {file}; give the file of questions that were answered")
-    split_of = {question_key(line, ""): split for split, lines in asked.items() for line in lines}
-    found: dict[str, list[Line]] = {}
+    split_of = {question_key(line, ""): line["split"] for line in asked}
+    found = []
     for problem in load_problems(file):
         line = describe("", problem)
         split = split_of.get(question_key(line, ""), f"{problem.task}/{file.stem}")
-        found.setdefault(split, []).append({**line, "split": split})
+        found.append({**line, "split": split})
     return found
 
 
 def questions_of_runs(runs: Sequence[Run]) -> Questions:
     """The questions that runs answered, in the order of their first run."""
-    found: dict[str, dict[str, Line]] = {}
+    found: dict[str, Line] = {}
     for run in runs:
         for line in stored_lines(run):
-            split = str(line["split"])
             kept = {key: value for key, value in line.items() if key not in _ANSWERS}
-            found.setdefault(split, {}).setdefault(question_key(line), kept)
-    return {split: list(lines.values()) for split, lines in found.items()}
+            found.setdefault(question_key(line), kept)
+    return list(found.values())
 
 
 _ANSWERS = ("completion", "tokens", "truncated", "official", "strict", "key", "policy")

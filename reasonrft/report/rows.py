@@ -10,7 +10,15 @@ import numpy as np
 
 from reasonrft.evaluation.image_modes import ImageMode
 from reasonrft.evaluation.tables import heading
-from reasonrft.report.estimates import Estimate, Gap, Values, estimate, estimate_means, gap
+from reasonrft.report.estimates import (
+    Estimate,
+    Gap,
+    Values,
+    estimate,
+    estimate_means,
+    gap,
+    gap_of_means,
+)
 from reasonrft.report.found_runs import Run
 from reasonrft.tasks import TASKS
 
@@ -120,9 +128,18 @@ def _covers(splits: Mapping[str, object], column: Column) -> bool:
 def gap_between(ours: Row, theirs: Row, column: Column, measure: str) -> Gap | None:
     """The gap on the questions that both answered."""
     places = sorted(ours.places(column) & theirs.places(column))
-    if not places:
+    if places:
+        return gap(ours.values(column, places, measure), theirs.values(column, places, measure))
+    if not _has_tallies(ours, theirs):
         return None
-    return gap(ours.values(column, places, measure), theirs.values(column, places, measure))
+    sides = [row.estimate(column, measure) for row in (ours, theirs)]
+    found = [side for side in sides if side is not None and side.runs == 1]
+    return gap_of_means(*found) if len(found) == 2 else None
+
+
+def _has_tallies(*rows: Row) -> bool:
+    """Whether the answers of a row were not kept, so that they cannot be paired."""
+    return any(run.tallies for row in rows for run in row.runs)
 
 
 def gap_to_mode(row: Row, column: Column, measure: str, mode: ImageMode) -> Gap | None:
@@ -147,8 +164,9 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
 def columns_of(rows: Sequence[Row]) -> list[Column]:
     """Each split, in domain first; where several are out of domain, also all of these together."""
     splits = {split for row in rows for run in row.runs for split in run.splits}
-    tasks = list(dict.fromkeys(split.partition("/")[0] for split in sorted(splits)))
-    return [column for task in sorted(tasks, key=_place) for column in _columns(task, splits)]
+    tasks = {split.partition("/")[0] for split in splits}
+    columns = [column for task in sorted(tasks, key=_place) for column in _columns(task, splits)]
+    return [column for column in columns if column.single or any(row.of(column) for row in rows)]
 
 
 def _columns(task: str, splits: set[str]) -> Iterator[Column]:

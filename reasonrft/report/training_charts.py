@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from reasonrft.chart_style import SMOOTHED, smooth
-from reasonrft.report.accuracy_tables import Cell, Table
 from reasonrft.report.charts import Chart, Mark, Series
 from reasonrft.report.comparison import Comparison
 from reasonrft.report.metric_files import History
 from reasonrft.report.rows import Row
+from reasonrft.report.table_cells import NONE, Cell, Table
 from reasonrft.tasks import title_of
 
 METRICS = {
@@ -110,7 +110,7 @@ def dynamics_table(compared: Comparison, task: str) -> Table | None:
         ]
         if validated is None and not any(figures):
             continue
-        shown = _extremes(validated) if validated else [Cell("–")] * 4
+        shown = _extremes(validated) if validated else [NONE] * 4
         rows.append([Cell(row.title), *shown, *map(_change, figures, (0, 2))])
     head = ["", "validated first", "lowest", "highest", "last", "length", "reward"]
     return Table(title_of(task), head, rows) if rows else None
@@ -127,7 +127,7 @@ def _extremes(curve: Curve) -> list[Cell]:
 def _change(curve: Curve | None, digits: int) -> Cell:
     """From the first tenth of the steps to the last."""
     if curve is None:
-        return Cell("–")
+        return NONE
     tenth = max(1, len(curve.means) // 10)
     first, last = np.mean(curve.means[:tenth]), np.mean(curve.means[-tenth:])
     return Cell(f"{first:.{digits}f} → {last:.{digits}f}")

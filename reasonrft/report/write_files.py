@@ -10,9 +10,10 @@ from reasonrft.report.accuracy_charts import group_charts, share_charts, split_c
 from reasonrft.report.answer_gallery import choose, show
 from reasonrft.report.charts import DARK, Chart, draw
 from reasonrft.report.comparison import Comparison
+from reasonrft.report.effort_tables import effort_table, share_table
 from reasonrft.report.html_page import DrawnChart, drawn, render
 from reasonrft.report.published_table import published_source
-from reasonrft.report.rows import COMPUTE
+from reasonrft.report.table_files import as_csv, as_markdown
 from reasonrft.report.training_charts import dynamics_table, training_charts
 from reasonrft.tasks import title_of
 
@@ -47,8 +48,8 @@ def write_report_files(
     page = render(_context(compared, tasks, commands, bool(gallery)), gallery, focus_title)
     with Staging() as staging:
         staging.write(output / "report.html", page)
-        staging.write(output / "table.csv", tables.as_csv(compared).encode())
-        staging.write(output / "table.md", tables.as_markdown(compared).encode())
+        staging.write(output / "table.csv", as_csv(compared).encode())
+        staging.write(output / "table.md", as_markdown(compared).encode())
         for name, content in images.items():
             staging.write(output / f"{name}.png", content)
     return output / "report.html"
@@ -62,8 +63,7 @@ def _task(compared: Comparison, task: str, images: dict[str, bytes]) -> dict[str
 
     other = "official" if compared.measure == "strict" else "strict"
     answered = bool(compared.columns_of(task))
-    names = [row.name.removesuffix(COMPUTE) for row in compared.rows]
-    published = tables.published_table(task, names) if answered else None
+    published = tables.published_table(task, compared.paradigms) if answered else None
     return {
         "title": title_of(task),
         "accuracy": tables.accuracy_table(compared, task, compared.measure) if answered else None,
@@ -73,8 +73,8 @@ def _task(compared: Comparison, task: str, images: dict[str, bytes]) -> dict[str
         "gaps": list(tables.gap_tables(compared, task)),
         "seen": list(tables.seen_tables(compared, task)),
         "groups": list(tables.group_tables(compared, task)),
-        "effort": tables.effort_table(compared, task),
-        "shares": tables.share_table(compared, task),
+        "effort": effort_table(compared, task),
+        "shares": share_table(compared, task),
         "dynamics": dynamics_table(compared, task),
         "split_charts": charts([split_chart(compared, task)]),
         "group_charts": charts(list(group_charts(compared, task))),
