@@ -103,12 +103,12 @@ def questions_of_file(file: Path, asked: Questions) -> Questions:
     """A file's questions under the splits in which runs answered them, others under its name."""
     if not file.exists():
         raise BadInput(f"no such file: {file}; give the file of questions that were answered")
-    split_of = {question_key(line, ""): line["split"] for line in asked}
+    known = {question_key(line, ""): line for line in asked}
     found = []
     for problem in load_problems(file):
         line = describe("", problem)
-        split = split_of.get(question_key(line, ""), f"{problem.task}/{file.stem}")
-        found.append({**line, "split": split})
+        new = {**line, "split": f"{problem.task}/{file.stem}"}
+        found.append(known.get(question_key(line, ""), new))
     return found
 
 
