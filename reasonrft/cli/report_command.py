@@ -62,7 +62,7 @@ def _report(chosen: argparse.Namespace, command: str) -> int:
     compared = compare(runs, predictions, studies, chosen.measure)
     for note in compared.notes:
         print(printable(note))
-    page = write_report_files(compared, _output(chosen), chosen.problems, [command])
+    page = write_report_files(compared, _output(chosen), chosen.problems, command)
     print(f"report: {page}")
     return 0
 

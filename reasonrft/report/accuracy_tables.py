@@ -88,9 +88,10 @@ def gap_tables(compared: Comparison, task: str) -> Iterator[Table]:
         title = f"{fixed_title} − …" if of_focus else f"… − {fixed_title}"
         lines: dict[str, dict[Column, ComparedGap]] = {}
         for gap in gaps:
-            lines.setdefault(getattr(gap, others).title, {})[gap.column] = gap
+            lines.setdefault(getattr(gap, others).name, {})[gap.column] = gap
+        titles = {row.name: row.title for row in compared.rows}
         rows = [
-            [Cell(name), *(_gap_cell(found.get(column)) for column in columns)]
+            [Cell(titles[name]), *(_gap_cell(found.get(column)) for column in columns)]
             for name, found in lines.items()
         ]
         yield Table(title, [title, *(column.name for column in columns)], rows)

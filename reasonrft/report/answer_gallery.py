@@ -121,7 +121,7 @@ def show(
             for place, line in _lines(run, wanted):
                 lines[row.name].setdefault(place, {**line, "run": run})
     for place, kind in chosen:
-        told = {row.title: lines[row.name][place] for row in rows if place in lines[row.name]}
+        told = [(row.title, lines[row.name][place]) for row in rows if place in lines[row.name]]
         if told:
             yield _shown(place[0], told, kind, finder)
 
@@ -139,10 +139,10 @@ def _lines(run: Run, wanted: set[Place]) -> Iterator[tuple[Place, Line]]:
 
 
 def _shown(
-    split: str, told: Mapping[str, Mapping[str, Any]], kind: str, finder: ImageFinder
+    split: str, told: Sequence[tuple[str, Mapping[str, Any]]], kind: str, finder: ImageFinder
 ) -> ShownProblem:
-    line = next(iter(told.values()))
-    images, missing = _images(told.values(), finder)
+    line = told[0][1]
+    images, missing = _images([line for _, line in told], finder)
     return ShownProblem(
         split,
         str(line.get("id", "")),
@@ -150,7 +150,7 @@ def _shown(
         str(line.get("answer", line.get("solution", ""))),
         images,
         missing,
-        [_answer(title, line) for title, line in told.items()],
+        [_answer(title, line) for title, line in told],
         kind,
     )
 

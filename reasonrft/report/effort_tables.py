@@ -1,5 +1,6 @@
 """What rows took, and what they reach with a share of the data."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -29,6 +30,17 @@ def effort_table(compared: Comparison, task: str) -> Table | None:
             rows.append([Cell(row_title(row)), *shown])
     head = ["", "samples", "steps", "tokens computed", "seconds of fit", "of test", "chosen step"]
     return Table(title_of(task), head, rows) if rows else None
+
+
+def commands(compared: Comparison, task: str) -> list[str]:
+    """The commands of each row's first run, as a study notes them."""
+    found = []
+    for row in [*compared.rows, *compared.partial]:
+        for run in row.runs_of(task)[:1]:
+            for command in run.cell.get("commands") or ():
+                if isinstance(command, list):
+                    found.append(shlex.join(["python", "-m", "reasonrft", *map(str, command)]))
+    return list(dict.fromkeys(found))
 
 
 def row_title(row: Row) -> str:

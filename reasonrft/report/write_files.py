@@ -10,7 +10,7 @@ from reasonrft.report.accuracy_charts import group_charts, share_charts, split_c
 from reasonrft.report.answer_gallery import choose, show
 from reasonrft.report.charts import DARK, Chart, draw
 from reasonrft.report.comparison import Comparison
-from reasonrft.report.effort_tables import effort_table, share_table
+from reasonrft.report.effort_tables import commands, effort_table, share_table
 from reasonrft.report.html_page import DrawnChart, drawn, render
 from reasonrft.report.published_table import published_source
 from reasonrft.report.table_files import as_csv, as_markdown
@@ -33,9 +33,7 @@ _SECTIONS = {
 _ANCHORS = {"shares": "efficiency"}
 
 
-def write_report_files(
-    compared: Comparison, output: Path, problems: int, commands: Sequence[str]
-) -> Path:
+def write_report_files(compared: Comparison, output: Path, problems: int, command: str) -> Path:
     """Write all files of a report; returns the page's path."""
     images: dict[str, bytes] = {}
     tasks = [_task(compared, task, images) for task in compared.tasks]
@@ -45,7 +43,7 @@ def write_report_files(
         chosen = choose(compared.rows, compared.columns, focus, problems)
         gallery = list(show(compared.rows, compared.columns, chosen))
         focus_title = focus.title
-    page = render(_context(compared, tasks, commands, bool(gallery)), gallery, focus_title)
+    page = render(_context(compared, tasks, command, bool(gallery)), gallery, focus_title)
     with Staging() as staging:
         staging.write(output / "report.html", page)
         staging.write(output / "table.csv", as_csv(compared).encode())
@@ -74,6 +72,7 @@ def _task(compared: Comparison, task: str, images: dict[str, bytes]) -> dict[str
         "seen": list(tables.seen_tables(compared, task)),
         "groups": list(tables.group_tables(compared, task)),
         "effort": effort_table(compared, task),
+        "commands": commands(compared, task),
         "shares": share_table(compared, task),
         "dynamics": dynamics_table(compared, task),
         "split_charts": charts([split_chart(compared, task)]),
@@ -92,7 +91,7 @@ def _drawn(chart: Chart, images: dict[str, bytes]) -> DrawnChart:
 
 
 def _context(
-    compared: Comparison, tasks: Sequence[dict[str, Any]], commands: Sequence[str], gallery: bool
+    compared: Comparison, tasks: Sequence[dict[str, Any]], command: str, gallery: bool
 ) -> dict[str, Any]:
     links = [
         (_ANCHORS.get(key, key), name)
@@ -111,7 +110,7 @@ def _context(
         "measure_text": MEASURES[compared.measure],
         "other_measure": "official" if compared.measure == "strict" else "strict",
         "source": published_source(),
-        "commands": commands,
+        "command": command,
     }
 
 

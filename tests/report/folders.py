@@ -100,7 +100,8 @@ def write_study(home: Path) -> Path:
     }
     for paradigm, seeds in rights.items():
         for seed, right in enumerate(seeds):
-            cell = write_cell(study, "counting", paradigm, seed, samples=40, steps=20)
+            told = {"samples": 40, "seconds": {"fit": 60 + seed}, "commands": [["fit", paradigm]]}
+            cell = write_cell(study, "counting", paradigm, seed, **told)
             given = iter(texts(right))
             for split, asked in splits.items():
                 answers = [next(given) for _ in asked]
@@ -117,3 +118,12 @@ def write_study(home: Path) -> Path:
     about = {"name": "small", "machine": "two cores", "started": "2026-11-27", "cells": []}
     (study / "study.json").write_text(json.dumps(about))
     return study
+
+
+def write_named_runs(home: Path) -> None:
+    """The runs and predictions that documentation names, with one answer each."""
+    asked = problems(home / "outputs", "id", 1)
+    cell = write_cell(home / "outputs/study/tiny", "counting", "rft", 0)
+    for folder in (cell, home / "outputs/sft/counting", home / "outputs/grpo/counting"):
+        write_answers(folder / "evaluation/tiny-1", "counting/id", asked, [RIGHT])
+    (home / "theirs.jsonl").write_text('{"index": 0, "response": "3"}\n')

@@ -2,6 +2,7 @@ import pytest
 
 from reasonrft.evaluation.intervals import wilson_interval
 from reasonrft.report.comparison import compare
+from reasonrft.report.effort_tables import commands, effort_table, share_table
 from reasonrft.report.found_runs import find_runs
 from reasonrft.report.published_table import published_models, published_splits
 from reasonrft.report.table_files import as_csv, as_markdown
@@ -85,6 +86,21 @@ def test_other_questions_are_not_compared(tmp_path):
         "their gap is that of these.",
     ]
     assert [line.gap.questions for line in found.gaps] == [4]
+
+
+def test_what_rows_took_is_the_mean_over_seeds(compared):
+    rows = effort_table(compared, "counting").rows
+    by_row = {row[0].text: [cell.text for cell in row[1:5]] for row in rows}
+    assert by_row["Reason-RFT"] == ["40", "–", "–", "61"]
+    assert by_row["CoT-SFT, 1/2 of the chains"] == ["40", "–", "–", "60"]
+    assert "python -m reasonrft fit cot-sft-1-of-2" in commands(compared, "counting")
+
+
+def test_a_share_of_the_chains_is_told_in_shares_of_full_data(compared):
+    half, full = share_table(compared, "counting").rows
+    assert half[0].text == "CoT-SFT, 1/2 of the chains" and full[0].text == "CoT-SFT"
+    # In domain 2/4 of 8/12.
+    assert (half[-1].text, full[-1].text) == ("75.0", "100.0")
 
 
 def test_published_figures_are_those_of_the_paper(compared):
