@@ -52,17 +52,18 @@ class ShownProblem:
     """Why images are not shown; "" if they are, or if there are none."""
     answers: Sequence[ShownAnswer]
     kind: str
-    """Whether the compared row is wrong, rows disagree, or all agree."""
+    """Whether the task's leading row is wrong, rows disagree, or all agree."""
 
 
 def choose(
-    rows: Sequence[Row], columns: Iterable[Column], focus: Row, count: int
+    rows: Sequence[Row], columns: Iterable[Column], leads: Mapping[str, Row], count: int
 ) -> list[tuple[Place, str]]:
-    """So many questions with their kinds: errors of the row in focus first, splits in turn.
+    """So many questions with their kinds: errors of the row that leads a task first.
 
+    Splits take turns.
     Questions are drawn by their hashes: which ones does not depend on what was answered.
     """
-    queues = [_ordered(rows, column, focus) for column in columns if column.single]
+    queues = [_ordered(rows, column, leads[column.task]) for column in columns if column.single]
     turns: list[tuple[Place, str]] = []
     for turn in zip_longest(*queues):
         turns += [entry for entry in turn if entry is not None]
@@ -70,13 +71,13 @@ def choose(
     return sorted(chosen, key=lambda entry: KINDS.index(entry[1]))
 
 
-def _ordered(rows: Sequence[Row], column: Column, focus: Row) -> list[tuple[Place, str]]:
+def _ordered(rows: Sequence[Row], column: Column, lead: Row) -> list[tuple[Place, str]]:
     """A split's questions: two wrong ones, then one that rows disagree on, and so on."""
     kinds: dict[str, list[Place]] = {kind: [] for kind in KINDS}
     answered = [row for row in rows if row.of(column)]
-    lead = focus if focus in answered else answered[-1] if answered else None
-    if lead is None:
+    if not answered:
         return []
+    lead = lead if lead in answered else answered[-1]
     for place in sorted(lead.places(column), key=_draw):
         kinds[_kind(answered, lead, column, place)].append(place)
     wrong, disagree, agree = ([(place, kind) for place in kinds[kind]] for kind in KINDS)
@@ -93,10 +94,10 @@ def _draw(place: Place) -> bytes:
     return hashlib.sha256("\n".join(place).encode()).digest()
 
 
-def _kind(rows: Sequence[Row], focus: Row, column: Column, place: Place) -> str:
+def _kind(rows: Sequence[Row], lead: Row, column: Column, place: Place) -> str:
     split, question = place
     rights = {row.name: _right(row.of(column)[0], split, question) for row in rows}
-    if rights[focus.name] is False:
+    if rights[lead.name] is False:
         return "wrong"
     return "disagree" if len(set(rights.values()) - {None}) > 1 else "agree"
 

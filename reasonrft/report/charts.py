@@ -123,10 +123,15 @@ def _bars(axes: "Axes", chart: Chart, series: Series, position: int, theme: Them
     shift = (position + 0.5) * width - 0.4
     places = [mark.x + shift for mark in series.marks]
     heights = [mark.y for mark in series.marks]
-    style = {"color": _colour(series, theme), "label": legend_text(series.name)}
-    hatch = "////" if series.number >= len(COLOURS) else ""
     axes.bar(
-        places, heights, 0.9 * width, hatch=hatch, edgecolor=theme.ground, linewidth=0, **style
+        places,
+        heights,
+        0.9 * width,
+        color=_colour(series, theme),
+        hatch="////" if series.number >= len(COLOURS) else "",
+        edgecolor=theme.ground,
+        linewidth=0,
+        label=legend_text(series.name),
     )
     below, above = _reach(series)
     axes.errorbar(places, heights, [below, above], fmt="none", ecolor=theme.ink, elinewidth=1)

@@ -1,6 +1,6 @@
 """What a report compares: rows, columns, and the gaps between rows with their significance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reasonrft.chart_style import COLOURS
@@ -33,6 +33,23 @@ class ComparedGap:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """The rows of a task whose gaps to all others are shown."""
+
+    focus: Row
+    """Reason-RFT, or the run given last."""
+    baseline: Row | None
+    """Zero-shot, or the run given first."""
+
+    def pairs(self, rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+        """The focus less each other row, then each other row less the baseline."""
+        yield from ((self.focus, row) for row in rows if row is not self.focus)
+        if self.baseline is not None:
+            named = (self.focus, self.baseline)
+            yield from ((row, self.baseline) for row in rows if row not in named)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All that tables and charts are made of."""
 
@@ -41,10 +58,8 @@ class Comparison:
     """Rows that learned from a share of the chains, one for each share."""
     columns: Sequence[Column]
     measure: str
-    focus: Row | None
-    """The row whose gaps to all others are shown: Reason-RFT, or the run given last."""
-    baseline: Row | None
-    """The row to which all gaps are shown: zero-shot, or the run given first."""
+    sides: Mapping[str, "Sides"]
+    """Who is compared with whom, by task."""
     gaps: Sequence[ComparedGap]
     studies: Sequence[Study]
     notes: Sequence[str]
@@ -84,43 +99,37 @@ def compare(
         for row in rows_of([run for run in runs if run.share == share])
     ]
     columns = columns_of([*rows, *partial])
-    focus, baseline = _named(own, "rft", -1), _named(own, "zero-shot", 0)
-    if focus is baseline and len(rows) > 1:
-        focus, baseline = rows[0], None
-    pairs = list(_pairs(rows, focus, baseline))
-    gaps = list(_corrected(list(_gaps(pairs, columns, measure, focus))))
-    notes = [
-        *_states(studies),
-        *_unmatched(pairs, columns),
-        *_single(rows),
-        *_without_answers(rows),
+    sides = {column.task: _sides(own, rows, column.task) for column in columns}
+    pairs = [
+        (*pair, column)
+        for column in columns
+        for pair in sides[column.task].pairs([row for row in rows if _answers(row, column.task)])
     ]
-    return Comparison(rows, partial, columns, measure, focus, baseline, gaps, studies, notes)
+    gaps = list(_corrected([*_gaps(pairs, sides, measure)]))
+    notes = [*_states(studies), *_unmatched(pairs), *_single(rows), *_without_answers(rows)]
+    return Comparison(rows, partial, columns, measure, sides, gaps, studies, notes)
 
 
-def _named(rows: Sequence[Row], name: str, otherwise: int) -> Row | None:
-    found = [row for row in rows if row.name == name]
-    return found[0] if found else rows[otherwise] if rows else None
+def _sides(own: Sequence[Row], rows: Sequence[Row], task: str) -> Sides:
+    """Of the rows that answered a task; predictions are only compared with."""
+    rows = [row for row in rows if _answers(row, task)]
+    own = [row for row in own if row in rows] or rows
+    named = {row.name: row for row in own}
+    focus, baseline = named.get("rft", own[-1]), named.get("zero-shot", own[0])
+    return Sides(focus, None if baseline is focus else baseline)
 
 
-def _pairs(
-    rows: Sequence[Row], focus: Row | None, baseline: Row | None
-) -> Iterator[tuple[Row, Row]]:
-    """The focus less each other row, then each other row less the baseline."""
-    if focus is not None:
-        yield from ((focus, row) for row in rows if row is not focus)
-    if baseline is not None:
-        yield from ((row, baseline) for row in rows if row is not focus and row is not baseline)
+def _answers(row: Row, task: str) -> bool:
+    return any(split.partition("/")[0] == task for run in row.runs for split in run.splits)
 
 
 def _gaps(
-    pairs: Sequence[tuple[Row, Row]], columns: Sequence[Column], measure: str, focus: Row | None
+    pairs: Sequence[tuple[Row, Row, Column]], sides: Mapping[str, Sides], measure: str
 ) -> Iterator[ComparedGap]:
-    for ours, theirs in pairs:
-        for column in columns:
-            gap = gap_between(ours, theirs, column, measure)
-            if gap is not None:
-                yield ComparedGap(ours, theirs, column, gap, ours is focus)
+    for ours, theirs, column in pairs:
+        gap = gap_between(ours, theirs, column, measure)
+        if gap is not None:
+            yield ComparedGap(ours, theirs, column, gap, ours is sides[column.task].focus)
 
 
 def _corrected(gaps: Sequence[ComparedGap]) -> Iterator[ComparedGap]:
@@ -142,19 +151,16 @@ def _states(studies: Sequence[Study]) -> Iterator[str]:
             yield f"{study.about.get('name', study.folder.name)}: {done} ({rest})."
 
 
-def _unmatched(pairs: Sequence[tuple[Row, Row]], columns: Sequence[Column]) -> Iterator[str]:
+def _unmatched(pairs: Sequence[tuple[Row, Row, Column]]) -> Iterator[str]:
     """Where two rows did not answer the same questions."""
-    for ours, theirs in pairs:
-        for column in columns:
-            if not column.single:
-                continue
-            first, second = ours.places(column), theirs.places(column)
-            both = len(first & second)
-            if first and second and both < max(len(first), len(second)):
-                then = "their gap is that of these" if both else "no gap is shown"
-                sides = f"{ours.title} ({len(first):,}) and {theirs.title} ({len(second):,})"
-                where = f"{title_of(column.task)}, {column.name}"
-                yield f"{where}: {both:,} questions are answered by both {sides}; {then}."
+    for ours, theirs, column in pairs:
+        first, second = ours.places(column), theirs.places(column)
+        both = len(first & second)
+        if column.single and first and second and both < max(len(first), len(second)):
+            then = "their gap is that of these" if both else "no gap is shown"
+            sides = f"{ours.title} ({len(first):,}) and {theirs.title} ({len(second):,})"
+            where = f"{title_of(column.task)}, {column.name}"
+            yield f"{where}: {both:,} questions are answered by both {sides}; {then}."
 
 
 def _single(rows: Sequence[Row]) -> Iterator[str]:

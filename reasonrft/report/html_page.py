@@ -41,23 +41,23 @@ def _address(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def render(context: Mapping[str, Any], gallery: Sequence[ShownProblem], focus: str) -> bytes:
+def render(context: Mapping[str, Any], gallery: Sequence[ShownProblem], lead: str) -> bytes:
     """The page with as much of the gallery as it has room for."""
     kept = list(gallery)
-    page = _render(context, kept, focus, 0)
+    page = _render(context, kept, lead, 0)
     while len(page) > MOST_BYTES and kept:
         # The last ones are those that all rows agree on.
         kept = kept[: len(kept) * 3 // 4]
-        page = _render(context, kept, focus, len(gallery) - len(kept))
+        page = _render(context, kept, lead, len(gallery) - len(kept))
     return page
 
 
 def _render(
-    context: Mapping[str, Any], gallery: Sequence[ShownProblem], focus: str, left_out: int
+    context: Mapping[str, Any], gallery: Sequence[ShownProblem], lead: str, left_out: int
 ) -> bytes:
     splits = list(dict.fromkeys(item.split for item in gallery))
     found = {item.kind for item in gallery}
-    kinds = [(kind, _KIND_NAMES[kind].format(focus)) for kind in KINDS if kind in found]
+    kinds = [(kind, _KIND_NAMES[kind].format(lead)) for kind in KINDS if kind in found]
     style = (HERE / "page.css").read_text("utf-8") + _filters(kinds, len(splits))
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -71,7 +71,7 @@ def _render(
         gallery=gallery,
         splits=splits,
         kinds=kinds,
-        focus=focus,
+        lead=lead,
         left_out=left_out,
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),

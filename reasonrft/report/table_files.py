@@ -63,7 +63,8 @@ def _csv_line(compared: Comparison, row: Row, column: Column, strict: Estimate) 
     line += [strict.runs, strict.questions, row.mean(column, "tokens") or ""]
     for found in [*measures, *altered]:
         line += ["", "", ""] if found is None else [found.mean, found.low, found.high]
-    for ours, theirs in ((compared.focus, row), (row, compared.baseline)):
+    sides = compared.sides[column.task]
+    for ours, theirs in ((sides.focus, row), (row, sides.baseline)):
         line += _csv_gap(compared, ours, theirs, column)
     return line + [_published(row, column, size) for size in ("2B", "7B")]
 

@@ -37,13 +37,12 @@ def write_report_files(compared: Comparison, output: Path, problems: int, comman
     """Write all files of a report; returns the page's path."""
     images: dict[str, bytes] = {}
     tasks = [_task(compared, task, images) for task in compared.tasks]
-    focus = compared.focus or next(iter(compared.rows), None)
-    gallery, focus_title = [], ""
-    if focus is not None and problems:
-        chosen = choose(compared.rows, compared.columns, focus, problems)
-        gallery = list(show(compared.rows, compared.columns, chosen))
-        focus_title = focus.title
-    page = render(_context(compared, tasks, command, bool(gallery)), gallery, focus_title)
+    leads = {task: sides.focus for task, sides in compared.sides.items()}
+    chosen = choose(compared.rows, compared.columns, leads, problems)
+    gallery = list(show(compared.rows, compared.columns, chosen))
+    titles = {row.title for row in leads.values()}
+    lead = titles.pop() if len(titles) == 1 else "the run given last"
+    page = render(_context(compared, tasks, command, bool(gallery)), gallery, lead)
     with Staging() as staging:
         staging.write(output / "report.html", page)
         staging.write(output / "table.csv", as_csv(compared).encode())

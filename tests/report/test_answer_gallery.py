@@ -17,7 +17,8 @@ def compared(*folders):
 
 
 def shown(found, count=24):
-    chosen = choose(found.rows, found.columns, found.focus, count)
+    leads = {task: sides.focus for task, sides in found.sides.items()}
+    chosen = choose(found.rows, found.columns, leads, count)
     return list(show(found.rows, found.columns, chosen))
 
 

@@ -36,7 +36,8 @@ def test_rows_and_columns_stand_as_in_the_paper(compared):
     assert [row.title for row in compared.rows] == ["Zero-shot", "CoT-SFT", "Reason-RFT"]
     names = [column.name for column in compared.columns]
     assert names == ["ID", "OOD-domain", "OOD-operation", "all OOD"]
-    assert compared.focus.name == "rft" and compared.baseline.name == "zero-shot"
+    sides = compared.sides["counting"]
+    assert sides.focus.name == "rft" and sides.baseline.name == "zero-shot"
 
 
 def test_means_are_over_questions_and_seeds(compared):
@@ -101,6 +102,17 @@ def test_a_share_of_the_chains_is_told_in_shares_of_full_data(compared):
     assert half[0].text == "CoT-SFT, 1/2 of the chains" and full[0].text == "CoT-SFT"
     # In domain 2/4 of 8/12.
     assert (half[-1].text, full[-1].text) == ("75.0", "100.0")
+
+
+def test_the_last_run_of_each_task_is_compared(tmp_path):
+    for name, task in (("a", "counting"), ("b", "counting"), ("c", "structure"), ("d", "counting")):
+        asked = problems(tmp_path / "data", "id", 2)
+        write_answers(tmp_path / name, f"{task}/id", asked, texts("10"))
+    runs, _ = find_runs([tmp_path / name for name in "abc"])
+    [theirs], _ = find_runs([tmp_path / "d"])
+    found = compare(runs, [theirs], [], "strict")
+    pairs = [(line.ours.name, line.theirs.name) for line in found.gaps]
+    assert pairs == [("b", "a"), ("b", "d"), ("d", "a")]
 
 
 def test_published_figures_are_those_of_the_paper(compared):
