@@ -7,7 +7,11 @@ from reasonrft.evaluation.answers import GROUPS
 from reasonrft.evaluation.image_modes import ALTERED
 from reasonrft.evaluation.tables import heading
 from reasonrft.report.comparison import SIGNIFICANT, ComparedGap, Comparison
-from reasonrft.report.published_table import published_models, published_splits
+from reasonrft.report.published_table import (
+    PublishedModel,
+    published_models,
+    published_splits,
+)
 from reasonrft.report.rows import PARADIGMS, Column, Place, Row, gap_to_mode
 from reasonrft.report.table_cells import (
     NONE,
@@ -67,12 +71,19 @@ def published_table(task: str, paradigms: Sequence[str] | None = None) -> Table 
         return None
     rows = [
         [
-            Cell(f"{model.model}, {PARADIGMS[model.paradigm]}" if model.paradigm else model.model),
+            Cell(_model_title(model)),
             *(Cell(f"{model.accuracy[task, split]:.2f}") for split in splits),
         ]
         for model in models
     ]
     return Table("Published", ["", *map(heading, splits)], rows)
+
+
+def _model_title(model: PublishedModel) -> str:
+    """Like "Reason-RFT, 2B": all that the paper trains is Qwen2-VL."""
+    if not model.paradigm:
+        return model.model
+    return f"{PARADIGMS[model.paradigm]}, {model.model.removeprefix('Qwen2-VL-')}"
 
 
 def gap_tables(compared: Comparison, task: str) -> Iterator[Table]:

@@ -60,8 +60,7 @@ def choose(
 ) -> list[tuple[Place, str]]:
     """So many questions with their kinds: errors of the row that leads a task first.
 
-    Splits take turns.
-    Questions are drawn by their hashes: which ones does not depend on what was answered.
+    Splits take turns. Within a kind, questions come in the order of their hashes.
     """
     queues = [_ordered(rows, column, leads[column.task]) for column in columns if column.single]
     turns: list[tuple[Place, str]] = []

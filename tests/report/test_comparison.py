@@ -135,7 +135,7 @@ def test_files_hold_the_table(compared):
     half = [line for line in lines if line[1] == "0.5"]
     assert [line[0] for line in half] == ["cot-sft"] * 4
     markdown = as_markdown(compared)
-    assert "| Qwen2-VL-2B, Reason-RFT | 96.80 | 51.20 | 74.00 |" in markdown
+    assert "| Reason-RFT, 2B | 96.80 | 51.20 | 74.00 |" in markdown
     assert "91.7 [" in markdown and "+66.7 [" in markdown
 
 

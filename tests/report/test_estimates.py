@@ -141,11 +141,11 @@ def test_true_equality_is_rejected_once_in_twenty():
     rng = np.random.default_rng(3)
     for skills in (0.0, 0.4):
         rejected = 0
-        for _ in range(300):
+        for _ in range(120):
             difficulty = 1.5 * rng.standard_normal((200, 1))
             ours, theirs = (answers(rng, skills, difficulty) for _ in range(2))
             rejected += gap(ours, theirs).p < 0.05
-        assert rejected / 300 < 0.09, skills
+        assert rejected / 120 < 0.09, skills
 
 
 def answers(rng, skills: float, difficulty: np.ndarray) -> np.ndarray:
