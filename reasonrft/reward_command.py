@@ -30,7 +30,7 @@ from reasonrft.tasks import Task, find_builtin_task
 from reasonrft.tasks.tags import first_answer_block
 from reasonrft.trance_calls import read_calls
 
-COMPLETION_KEYS = ("completion", "pred", "completions")
+COMPLETION_KEYS = ("completion", "pred", "prediction", "response", "completions")
 SOLUTION_KEYS = ("solution", "answer")
 
 _NAMES: dict[str, tuple[type[Reward], dict[str, Any]]] = {
@@ -151,13 +151,13 @@ _Case = tuple[list[Completion], Problem, int]
 
 def _case(row: Mapping[str, Any], where: str, task: str | None, needs_answer: bool) -> _Case:
     """Completions, problem and training step of a row."""
-    key = _first_key(row, COMPLETION_KEYS)
+    key = first_key(row, COMPLETION_KEYS)
     if key is None:
         raise BadInput(f"{where}: {_lacks(row, COMPLETION_KEYS)}")
     completions = row[key] if key == "completions" else [row[key]]
     if not isinstance(completions, list) or not completions or not _all_text(completions):
         raise BadInput(f"{where}: {key} is not text")
-    key = _first_key(row, SOLUTION_KEYS)
+    key = first_key(row, SOLUTION_KEYS)
     if key is None and needs_answer:
         raise BadInput(f"{where}: {_lacks(row, SOLUTION_KEYS)}")
     solution = row[key] if key else ""
@@ -196,7 +196,7 @@ def _task(row: Mapping[str, Any], asked: str | None, where: str) -> str | None:
         raise BadInput(f"{where}: {error}, or name your own class with --task") from error
 
 
-def _first_key(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+def first_key(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     return next((key for key in keys if row.get(key) is not None), None)
 
 

@@ -191,7 +191,10 @@ def test_a_reward_that_is_not_a_number_is_refused(own, capsys):
         ("", "has no rows"),
         ("<html>", "row 1 is not JSON"),
         ("3", "row 1 is not a JSON object"),
-        ('{"text": "3", "solution": "3"}', "no completion or pred or completions among its keys"),
+        (
+            '{"text": "3", "solution": "3"}',
+            "no completion or pred or prediction or response or completions among its keys",
+        ),
         ('{"completion": "3"}', "no solution or answer among its keys"),
         ('{"completion": 3, "solution": "3"}', "completion is not text"),
         ('{"completion": "3", "solution": [3]}', "solution is neither text nor a number"),

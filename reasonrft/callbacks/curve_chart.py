@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from reasonrft.chart_style import COLOURS, SMOOTHED, Point, legend_text, smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Point = tuple[int, float]
 
 COLUMNS = 2
 """Panels that stand side by side."""
 WIDTH, HEIGHT, DPI = 5.6, 3.4, 100
 """Of a panel, in inches."""
-SMOOTHED = 12
-"""Curves of fewer points are drawn as they are."""
-# Okabe and Ito's, which colour-blind people tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _INK, _FAINT, _GRID = "#1c2024", "#6b7280", "#e5e7eb"
 
 
@@ -64,21 +58,6 @@ def draw_chart(panels: Sequence[Panel]) -> bytes:
     return file.getvalue()
 
 
-def smooth(points: Sequence[Point]) -> list[Point]:
-    """A mean over about a tenth of the curve around each point, nearer ones weighing more."""
-    steps, values = zip(*points, strict=True)
-    deviation = len(points) / 30
-    reach = math.ceil(3 * deviation)
-    kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
-
-    def weighted_sums(row: np.ndarray) -> np.ndarray:
-        return np.convolve(row, kernel, "full")[reach:-reach]
-
-    # At the ends there are fewer points to weigh.
-    means = weighted_sums(np.array(values)) / weighted_sums(np.ones(len(points)))
-    return list(zip(steps, means.tolist(), strict=True))
-
-
 def _is_smoothed(curve: Curve) -> bool:
     return len(curve.points) >= SMOOTHED
 
@@ -109,8 +88,7 @@ def style(axes: "Axes", title: str) -> None:
 
 
 def _draw_curve(axes: "Axes", curve: Curve, colour: str) -> None:
-    # matplotlib leaves names that begin with "_" out, and reads formulas between dollar signs.
-    label = f" {curve.name}".replace("$", r"\$")
+    label = legend_text(curve.name)
     if _is_smoothed(curve):
         axes.plot(*zip(*curve.points, strict=True), color=colour, linewidth=0.8, alpha=0.35)
         axes.plot(*zip(*smooth(curve.points), strict=True), color=colour, linewidth=2, label=label)

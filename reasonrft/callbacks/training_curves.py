@@ -8,8 +8,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from reasonrft.callbacks.curve_chart import Curve, Panel, Point, draw_chart
+from reasonrft.callbacks.curve_chart import Curve, Panel, draw_chart
 from reasonrft.callbacks.run_state import is_dry_run, last_step
+from reasonrft.chart_style import Point
 from reasonrft.errors import BadInput
 from reasonrft.files import Staging
 

@@ -3,6 +3,7 @@
 Torch and Lightning are imported only where something is trained.
 """
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,16 @@ TRAINING = {
     "test": "evaluate on the test splits",
     "predict": "write the model's answers",
 }
+OTHERS = {
+    "ask": ("ask_command", "ask a model about images, in the terminal"),
+    "data": ("data_commands", "validate, preview, convert or build a data set"),
+    "plan": ("plan_command", "predict the memory that fit will take on each device"),
+    "report": ("report_command", "compare runs, studies and others' predictions on one page"),
+    "score": ("data_commands", "judge completions with a reward, a scorer or a task of your own"),
+    "study": ("study_command", "train and test paradigms on tasks with seeds, and print the paper's table"),
+    "sweep": ("sweep_command", "train with several values of fit's keys, and compare them on validation"),
+}
+"""The module of each, whose function run_NAME returns the exit code, and what it does."""
 USAGE = f"""\
 usage: reasonrft COMMAND [options]
 
@@ -25,16 +36,15 @@ training, on LightningCLI (--config FILE, repeatable; later files and options wi
 {{training}}
 
 other commands:
-  ask       ask a model about images, in the terminal
-  data      validate, preview, convert or build a data set
-  plan      predict the memory that fit will take on each device
-  score     judge completions with a reward, a scorer or a task of your own
-  sweep     train with several values of fit's keys, and compare them on validation
+{{others}}
 
 options:
   -h, --help  show this message; COMMAND --help shows the command's options
   --version   show the version
-""".format(training="\n".join(f"  {name:9} {text}" for name, text in TRAINING.items()))
+""".format(
+    training="\n".join(f"  {name:9} {text}" for name, text in TRAINING.items()),
+    others="\n".join(f"  {name:9} {text}" for name, (_, text) in OTHERS.items()),
+)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -53,29 +63,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
         # Lightning reads the command line itself, and starts more processes with it.
         run(None if args is None else arguments)
-    elif command in ("data", "score"):
-        from reasonrft.cli.data_commands import run_data, run_score
-
-        code = run_data(arguments[1:]) if command == "data" else run_score(arguments[1:])
-        _leave(code)
-    elif command == "ask":
-        from reasonrft.cli.ask_command import run_ask
-
-        _leave(run_ask(arguments[1:]))
-    elif command == "plan":
-        from reasonrft.cli.plan_command import run_plan
-
-        _leave(run_plan(arguments[1:]))
-    elif command == "sweep":
-        from reasonrft.cli.sweep_command import run_sweep
-
-        _leave(run_sweep(arguments[1:]))
+    elif command in OTHERS:
+        module = importlib.import_module(f"reasonrft.cli.{OTHERS[command][0]}")
+        if code := getattr(module, f"run_{command}")(arguments[1:]):
+            raise SystemExit(code)
     else:
-        commands = ", ".join([*TRAINING, "ask", "data", "plan", "score", "sweep"])
+        commands = ", ".join([*TRAINING, *OTHERS])
         print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
         raise SystemExit(2)
-
-
-def _leave(code: int) -> None:
-    if code:
-        raise SystemExit(code)

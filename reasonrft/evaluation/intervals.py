@@ -7,17 +7,17 @@ Z = 1.959963984540054
 """Of a normal distribution, 95 % lies within this many deviations."""
 
 
-def wilson_interval(mean: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion.
+def wilson_interval(mean: float, count: float, z: float = Z) -> tuple[float, float]:
+    """Wilson's interval of a proportion: the 95 % one, or one of so many deviations.
 
     For partial credit it is wider than needed: of all values from 0 to 1 with the same mean, those
     that are only 0 or 1 vary most.
     """
     if count == 0:
         return 0.0, 1.0
-    centre = mean + Z**2 / (2 * count)
-    spread = Z * math.sqrt(mean * (1 - mean) / count + Z**2 / (4 * count**2))
-    scale = 1 + Z**2 / count
+    centre = mean + z**2 / (2 * count)
+    spread = z * math.sqrt(mean * (1 - mean) / count + z**2 / (4 * count**2))
+    scale = 1 + z**2 / count
     # Rounding must not put the mean itself outside.
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return max(0.0, min(low, mean)), min(1.0, max(high, mean))

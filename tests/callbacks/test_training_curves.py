@@ -6,18 +6,9 @@ import torch
 from PIL import Image
 
 from reasonrft.callbacks import TrainingCurves
-from reasonrft.callbacks.curve_chart import (
-    COLOURS,
-    COLUMNS,
-    DPI,
-    HEIGHT,
-    WIDTH,
-    Curve,
-    Panel,
-    draw_chart,
-    smooth,
-)
+from reasonrft.callbacks.curve_chart import COLUMNS, DPI, HEIGHT, WIDTH, Curve, Panel, draw_chart
 from reasonrft.callbacks.training_curves import STATE, find_panels
+from reasonrft.chart_style import COLOURS, smooth
 from reasonrft.errors import BadInput
 from tests.callbacks.logged import board
 from tests.callbacks.recorded_run import Recorded, run

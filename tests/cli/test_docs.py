@@ -20,6 +20,7 @@ from tests.cli.docs_commands import (
     write_files,
 )
 from tests.cli.own_records import write_json
+from tests.report.folders import write_named_runs
 
 BLOCKS = {page: list(commands_in(page.read_text())) for page in PAGES}
 
@@ -57,6 +58,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in ("own/train.json", "path/to/dataset/train.json"):
         rows = json.loads(write_json((tmp_path / name).parent, 12).read_text())
     (tmp_path / "own/test.json").write_text(json.dumps(rows[:4]))
+    write_named_runs(tmp_path)
     told = [row | {"image": f"own/{row['image']}", "cot": "I count them."} for row in rows]
     (tmp_path / "meta.json").write_text(json.dumps(told))
     shutil.copytree(ASSETS / "tiny", tmp_path / "outputs/sft/counting/policy")

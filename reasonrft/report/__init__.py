@@ -1,0 +1,1 @@
+"""Comparing runs: tables with intervals, significance of gaps, curves and answers on one page."""
