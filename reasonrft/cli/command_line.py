@@ -29,6 +29,7 @@ other commands:
   data      validate, preview, convert or build a data set
   plan      predict the memory that fit will take on each device
   score     judge completions with a reward, a scorer or a task of your own
+  study     train and test paradigms on tasks with seeds, and print the paper's table
 
 options:
   -h, --help  show this message; COMMAND --help shows the command's options
@@ -65,8 +66,12 @@ def main(args: Sequence[str] | None = None) -> None:
         from reasonrft.cli.plan_command import run_plan
 
         _leave(run_plan(arguments[1:]))
+    elif command == "study":
+        from reasonrft.cli.study_command import run_study
+
+        _leave(run_study(arguments[1:]))
     else:
-        commands = ", ".join([*TRAINING, "ask", "data", "plan", "score"])
+        commands = ", ".join([*TRAINING, "ask", "data", "plan", "score", "study"])
         print(f"reasonrft: no command {command!r}: use {commands}", file=sys.stderr)
         raise SystemExit(2)
 

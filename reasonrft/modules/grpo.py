@@ -181,6 +181,7 @@ class GRPOModule(ReasoningModule):
             for micro_batch in micro_batches:
                 scores = score(self.policy, micro_batch.groups, self.temperature)
                 micro_batch.reference_log_probs = scores.log_probs
+                self.step_metrics.compute_tokens += micro_batch.tokens
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""

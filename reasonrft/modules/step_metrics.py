@@ -18,6 +18,8 @@ from reasonrft.policy.scoring import Scores
 from reasonrft.rollout import Rollout
 
 PHASES = ("rollout", "reward", "update")
+TRAINED = 3
+"""Forward passes that a token costs which is learned from: backward is as much as two."""
 
 
 class Stopwatch:
@@ -44,12 +46,15 @@ class StepMetrics(Stopwatch):
         self.gradient_norm = 0.0
         self.staleness: int | None = None
         """Updates since the rollout was sampled; None where the sampler is the scorer."""
+        self.compute_tokens = 0
+        """Tokens scored, in forward passes: perf/compute_tokens without the rollout's."""
         self._passes: list[dict[str, Tensor]] = []
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
         """Take the figures of one pass over a micro-batch; nothing is read from the device yet."""
         if micro_batch.idle:
             return
+        self.compute_tokens += TRAINED * micro_batch.tokens
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
         figures = {
@@ -118,7 +123,8 @@ def make_record(
         "train/truncated": ~stopped,
     }
     step_metrics.phase(None)
-    of_rank = (columns, rollout.work, step_metrics.sums(), dict(step_metrics.seconds))
+    sums_of_rank = step_metrics.sums() | {"compute_tokens": _compute_tokens(rollout, step_metrics)}
+    of_rank = (columns, rollout.work, sums_of_rank, dict(step_metrics.seconds))
     columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank = zip(
         *all_gather(of_rank), strict=True
     )
@@ -157,6 +163,17 @@ def make_record(
     )
 
 
+def _compute_tokens(rollout: Rollout, step_metrics: StepMetrics) -> float:
+    """The step's work in tokens of a forward pass: read and sampled, then scored."""
+    sampled = {
+        "prompt_tokens": sum(prompt.length for prompt in rollout.batch.prompts),
+        "decoded_tokens": int(rollout.lengths.sum()),
+    }
+    # An engine knows more, as of groups that were sampled again.
+    done = {name: rollout.work.get(name, count) for name, count in sampled.items()}
+    return sum(done.values()) + step_metrics.compute_tokens
+
+
 def _added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
     names = dict.fromkeys(name for mapping in mappings for name in mapping)
     return {name: sum(mapping.get(name, 0) for mapping in mappings) for name in names}
@@ -173,6 +190,7 @@ def _update_metrics(sums: Mapping[str, float], updates: int) -> dict[str, float]
         "train/rollout_logprob_diff": sums.get("difference", 0.0) / tokens,
         "train/rollout_logprob_diff_max": sums["difference_max"],
         "perf/tokens_scored": sums.get("tokens", 0.0),
+        "perf/compute_tokens": sums["compute_tokens"],
     }
 
 

@@ -1,0 +1,113 @@
+"""`study`: the paper's table, run whole."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from reasonrft.cli.config_files import with_config_paths
+from reasonrft.cli.exit_codes import exit_code
+from reasonrft.cli.one_sentence import OneSentenceParser
+from reasonrft.cli.quiet import silence
+from reasonrft.errors import BadInput
+from reasonrft.study.cells import cells_of, read_cell
+from reasonrft.study.dry_run import show_runs
+from reasonrft.study.forked_command import preload
+from reasonrft.study.run_study import StudyRun
+from reasonrft.study.study_config import Expected, Study, check
+from reasonrft.study.study_table import write_table
+
+ADDITIONS = ("seeds", "shares", "shared", "tasks", "paradigms", "problems")
+"""Keys of a study to which something may be added later."""
+HARMLESS = ("folder", "expected")
+PATIENCE = 90.0
+"""Seconds in which the runs of a study that was killed end, before this one begins."""
+
+
+def run_study(args: Sequence[str]) -> int:
+    """`study --config FILE ...`; returns the exit code."""
+    silence()
+    return exit_code(_study, args)
+
+
+def _study(args: Sequence[str]) -> int:
+    given = _parser().parse_args(with_config_paths(args)).as_dict()
+    dry_run, jobs = given.pop("dry_run"), given.pop("jobs")
+    del given["config"]
+    study = Study(**{**given, "expected": Expected(**given["expected"])})
+    check(study)
+    if jobs < 1:
+        raise BadInput(f"--jobs is {jobs}: use at least 1")
+    preload(study.policy)
+    if dry_run:
+        print(show_runs(study), end="")
+        return 0
+    study.home.mkdir(parents=True, exist_ok=True)
+    with _alone(study.home):
+        return _run(study, asdict(study), jobs)
+
+
+def _parser() -> OneSentenceParser:
+    parser = OneSentenceParser(
+        prog="reasonrft study",
+        description="Train and test paradigms on tasks, with seeds, and print the paper's table.",
+    )
+    parser.add_argument("--config", action="config", help="What is run; repeatable.")
+    parser.add_class_arguments(Study, None)
+    add = parser.add_argument
+    add("--jobs", type=int, default=1, help="Cells that run side by side.")
+    add("--dry-run", action="store_true", help="Print what would be run, with time and memory.")
+    return parser
+
+
+def _alone(home: Path) -> FileLock:
+    """A lock that runs inherit, so that those of a study that was killed are waited for."""
+    lock = FileLock(home / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        print(f"waiting for the study, or for its last runs, that write into {home}", flush=True)
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout as error:
+            raise BadInput(f"another study is writing into {home}: wait for its end") from error
+    return lock
+
+
+def _run(study: Study, config: Mapping[str, Any], jobs: int) -> int:
+    _check_config(study.home, config)
+    cells = [read_cell(cell, study.home) for cell in cells_of(study)]
+    code = StudyRun(study, config, cells, jobs).run()
+    print(f"\n{write_table(study.home, cells)}\n{study.home / 'table.csv'}", flush=True)
+    return code
+
+
+def _check_config(home: Path, config: Mapping[str, Any]) -> None:
+    """Cells of another configuration are no part of this table."""
+    path = home / "study.json"
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_bytes())["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is not a study: delete its folder ({error})") from error
+    now = json.loads(json.dumps(config))
+    for key in sorted(before.keys() | now.keys()):
+        one, other = before.get(key), now.get(key)
+        if key not in HARMLESS and not (key in ADDITIONS and _adds(one, other)) and one != other:
+            raise BadInput(
+                f"{home} holds cells of another study, for {key} has changed: give this one "
+                "another name (seeds, shares, tasks and paradigms may be added, not changed)"
+            )
+
+
+def _adds(before: Any, now: Any) -> bool:
+    """Whether all that was there still is, as it was."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(key in now and now[key] == value for key, value in before.items())
+    if isinstance(before, list) and isinstance(now, list):
+        return set(before) <= set(now)
+    return False
