@@ -16,6 +16,7 @@ from reasonrft.errors import BadInput
 from reasonrft.study.cells import cells_of, read_cell
 from reasonrft.study.dry_run import show_runs
 from reasonrft.study.forked_command import preload
+from reasonrft.study.lengths import Lengths, lengths_of
 from reasonrft.study.run_study import StudyRun
 from reasonrft.study.study_config import Expected, Study, check
 from reasonrft.study.study_table import write_table
@@ -41,13 +42,15 @@ def _study(args: Sequence[str]) -> int:
     check(study)
     if jobs < 1:
         raise BadInput(f"--jobs is {jobs}: use at least 1")
+    _check_config(study.home, asdict(study))
     preload(study.policy)
+    lengths = lengths_of(study)
     if dry_run:
-        print(show_runs(study), end="")
+        print(show_runs(study, lengths), end="")
         return 0
     study.home.mkdir(parents=True, exist_ok=True)
     with _alone(study.home):
-        return _run(study, asdict(study), jobs)
+        return _run(study, lengths, jobs)
 
 
 def _parser() -> OneSentenceParser:
@@ -77,11 +80,12 @@ def _alone(home: Path) -> FileLock:
     return lock
 
 
-def _run(study: Study, config: Mapping[str, Any], jobs: int) -> int:
-    _check_config(study.home, config)
+def _run(study: Study, lengths: Lengths, jobs: int) -> int:
     cells = [read_cell(cell, study.home) for cell in cells_of(study)]
-    code = StudyRun(study, config, cells, jobs).run()
-    print(f"\n{write_table(study.home, cells)}\n{study.home / 'table.csv'}", flush=True)
+    code = StudyRun(study, asdict(study), cells, lengths, jobs).run()
+    table = write_table(study.home, cells)
+    if code < 128:  # not ended by a signal
+        print(f"\n{table}\n{study.home / 'table.csv'}", flush=True)
     return code
 
 

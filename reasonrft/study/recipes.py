@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from reasonrft.cli.config_files import checked_config
 from reasonrft.study.cells import Cell
 from reasonrft.study.run_settings import Settings
@@ -85,8 +87,8 @@ def command(
     options = drawn(study, cell.task, configs) | options
     if not stage.trains:
         options |= TEST_OPTIONS
-        if checkpoint := chosen_checkpoint(folder):
-            options["ckpt_path"] = str(checkpoint)
+        if stage.paradigm != "zero-shot":
+            options["ckpt_path"] = str(chosen_checkpoint(folder))
     named = (part for config in configs for part in ("--config", config))
     return ["fit" if stage.trains else "test", *named, *as_arguments(options)]
 
@@ -101,8 +103,6 @@ def configs_of(study: Study, task: str, paradigm: str) -> list[str]:
 
 def drawn(study: Study, task: str, configs: Sequence[str]) -> Options:
     """A world draws as many problems as there are to be."""
-    import yaml
-
     data = yaml.safe_load(checked_config(configs[-2]).read_text("utf-8")).get("data") or {}
     source = (data.get("init_args") or {}).get("source") or {}
     is_drawn = str(source.get("class_path", "")).endswith("DrawnProblems")
@@ -118,10 +118,10 @@ def length_of(settings: Settings, validations: int) -> Options:
     }
 
 
-def chosen_checkpoint(folder: Path) -> Path | None:
+def chosen_checkpoint(folder: Path) -> Path:
     """The best on the validation; the last one where nothing was validated."""
-    kept = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
-    return next((path for path in kept if path.exists()), None)
+    best, last = (folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
+    return last if last.exists() and not best.exists() else best
 
 
 def as_arguments(options: Mapping[str, Any]) -> list[str]:

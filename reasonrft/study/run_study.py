@@ -21,9 +21,10 @@ from reasonrft.errors import BadInput, printable
 from reasonrft.files import Staging
 from reasonrft.study.cells import Cell, needed
 from reasonrft.study.forked_command import result_of, start
+from reasonrft.study.lengths import Lengths
 from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.run_metrics import best_validation, compute_tokens
-from reasonrft.study.run_settings import Settings, resolve
+from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import MATCHED, STAGE_1, Study
 from reasonrft.study.time_left import seconds_left, spoken
 
@@ -50,20 +51,26 @@ class StudyRun:
     """Runs what is not done yet; what has failed is told, and the others go on."""
 
     def __init__(
-        self, study: Study, config: Mapping[str, Any], cells: Sequence[Cell], jobs: int
+        self,
+        study: Study,
+        config: Mapping[str, Any],
+        cells: Sequence[Cell],
+        lengths: Lengths,
+        jobs: int,
     ) -> None:
         """
         Args:
             study: What is run.
             config: The same as it was given.
             cells: All cells, with what is known of them.
+            lengths: How long runs train on all problems.
             jobs: Cells that run side by side.
         """
-        self.study, self.config, self.cells, self.jobs = study, config, cells, jobs
+        self.study, self.config, self.cells = study, config, cells
+        self.lengths, self.jobs = lengths, jobs
         self.home = study.home
         self.threads = max(1, (os.cpu_count() or 1) // jobs)
         self.running: list[Running] = []
-        self.lengths: dict[tuple[str, str], Settings] = {}
         self.told: list[int] = []
         self.machine = result_of(machine)
 
@@ -130,10 +137,7 @@ class StudyRun:
 
         At matched compute, as many steps as cost what rft has cost.
         """
-        key = (cell.task, stage.paradigm)
-        if key not in self.lengths:
-            self.lengths[key] = full_length(self.study, cell, stage, self.home)
-        settings = self.lengths[key]
+        settings = self.lengths[cell.task, stage.paradigm]
         if not cell.paradigm.endswith(MATCHED):
             return settings
         target, own = needed(cell, self.cells)
@@ -212,6 +216,8 @@ class StudyRun:
     def _time_left(self) -> str:
         spent = {run.cell.folder: run.spent for run in self.running}
         left = seconds_left(self.cells, spent, self.jobs)
+        if left is None:
+            return "; how much time is left is not known yet"
         return f"; about {spoken(left)} left" if left else ""
 
     def _say(self, cell: Cell, what: str) -> None:
@@ -252,17 +258,6 @@ class StudyRun:
             run.cell.write(self.home)
         self._write()
         print("the same command goes on with it", file=sys.stderr, flush=True)
-
-
-def full_length(study: Study, cell: Cell, stage: Stage, home: Path) -> Settings:
-    """How long a stage trains on all problems, as its configs and options say."""
-    whole = replace(cell, share=1.0, folder="")
-    same = next(s for s in stages(study, whole) if s.name == stage.name)
-    args = command(study, whole, same, home)
-    try:
-        return result_of(resolve, args, same.limit)
-    except BadInput as error:
-        raise BadInput(f"{cell.task}, {stage.paradigm}: {error}") from error
 
 
 def write_study(

@@ -38,6 +38,10 @@ class Expected:
     """Tokens of an answer alone."""
     completion: int = 80
     """Tokens of a sampled completion."""
+    questions: int = 900
+    """Questions of a test, of all splits together."""
+    val_questions: int = 200
+    """Questions of a validation."""
     parameters: float = 3.8e6
     """Weights of the policy."""
     flops: float = 5e10
