@@ -22,7 +22,7 @@ from reasonrft.files import Staging
 from reasonrft.study.cells import Cell, needed
 from reasonrft.study.forked_command import result_of, start
 from reasonrft.study.lengths import Lengths
-from reasonrft.study.recipes import Stage, command, stages
+from reasonrft.study.recipes import Stage, chosen_checkpoint, command, stages
 from reasonrft.study.run_metrics import best_validation, compute_tokens
 from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import MATCHED, STAGE_1, Study
@@ -168,23 +168,25 @@ class StudyRun:
             return
         cell.seconds[run.stage.name] = round(cell.unfinished + run.spent, 2)
         cell.unfinished = 0.0
-        self._measure(cell)
+        if run.stage.trains:
+            self._measure(cell, run.stage)
         if run.left:
             self._next_stage(run)
         else:
             self._done(run)
 
-    def _measure(self, cell: Cell) -> None:
+    def _measure(self, cell: Cell, stage: Stage) -> None:
         """Compute and the chosen checkpoint, from what the runs have logged."""
         folder = self.home / cell.folder
         tokens = compute_tokens(folder) + compute_tokens(folder / STAGE_1)
         cell.compute = {"tokens": tokens}
-        best = best_validation(folder, cell.task)
-        if best is not None:
-            step, accuracy = best
-            cell.chosen = {"checkpoint": "best.ckpt", "step": step, "validation": accuracy}
-        elif cell.steps:
-            cell.chosen = {"checkpoint": "last.ckpt", "step": cell.steps, "validation": None}
+        if stage.name == STAGE_1:
+            return
+        # Metrics count steps from 0 on, and those of this stage.
+        last = self.lengths[cell.task, stage.paradigm].steps
+        step, accuracy = best_validation(folder, cell.task) or (last - 1, None)
+        name = chosen_checkpoint(folder).name
+        cell.chosen = {"checkpoint": name, "step": step + 1, "validation": accuracy}
 
     def _done(self, run: Running) -> None:
         cell = run.cell

@@ -47,7 +47,9 @@ class Expected:
     flops: float = 5e10
     """Operations that the device does in a second, at the most."""
     utilisation: float = 1.0
-    """Share of them that is reached."""
+    """Share of them that is reached where tokens are read, and learned from."""
+    decoding: float = 1.0
+    """Share of them that is reached where tokens are decoded, one after the other."""
     memory: str | None = None
     """Memory of each GPU, such as 80GiB; that of this machine if not given."""
 
