@@ -1,10 +1,8 @@
 """`study`: the paper's table, run whole."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -13,7 +11,7 @@ from reasonrft.cli.exit_codes import exit_code
 from reasonrft.cli.one_sentence import OneSentenceParser
 from reasonrft.cli.quiet import silence
 from reasonrft.errors import BadInput
-from reasonrft.study.cells import cells_of, read_cell
+from reasonrft.study.cells import cells_of, check_config, read_cell
 from reasonrft.study.dry_run import show_runs
 from reasonrft.study.forked_command import preload
 from reasonrft.study.lengths import Lengths, lengths_of
@@ -21,9 +19,6 @@ from reasonrft.study.run_study import StudyRun
 from reasonrft.study.study_config import Expected, Study, check
 from reasonrft.study.study_table import write_table
 
-ADDITIONS = ("seeds", "shares", "shared", "tasks", "paradigms", "problems")
-"""Keys of a study to which something may be added later."""
-HARMLESS = ("folder", "expected")
 PATIENCE = 90.0
 """Seconds in which the runs of a study that was killed end, before this one begins."""
 
@@ -42,7 +37,7 @@ def _study(args: Sequence[str]) -> int:
     check(study)
     if jobs < 1:
         raise BadInput(f"--jobs is {jobs}: use at least 1")
-    _check_config(study.home, asdict(study))
+    check_config(study.home, asdict(study))
     preload(study.policy)
     lengths = lengths_of(study)
     if dry_run:
@@ -87,31 +82,3 @@ def _run(study: Study, lengths: Lengths, jobs: int) -> int:
     if code < 128:  # not ended by a signal
         print(f"\n{table}\n{study.home / 'table.csv'}", flush=True)
     return code
-
-
-def _check_config(home: Path, config: Mapping[str, Any]) -> None:
-    """Cells of another configuration are no part of this table."""
-    path = home / "study.json"
-    if not path.exists():
-        return
-    try:
-        before = json.loads(path.read_bytes())["config"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path} is not a study: delete its folder ({error})") from error
-    now = json.loads(json.dumps(config))
-    for key in sorted(before.keys() | now.keys()):
-        one, other = before.get(key), now.get(key)
-        if key not in HARMLESS and not (key in ADDITIONS and _adds(one, other)) and one != other:
-            raise BadInput(
-                f"{home} holds cells of another study, for {key} has changed: give this one "
-                "another name (seeds, shares, tasks and paradigms may be added, not changed)"
-            )
-
-
-def _adds(before: Any, now: Any) -> bool:
-    """Whether all that was there still is, as it was."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        return all(key in now and now[key] == value for key, value in before.items())
-    if isinstance(before, list) and isinstance(now, list):
-        return set(before) <= set(now)
-    return False

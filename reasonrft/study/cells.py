@@ -1,8 +1,11 @@
 """The cells of a study, and the files in which each says how it stands."""
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +13,10 @@ from typing import Any, Literal
 from reasonrft.errors import BadInput
 from reasonrft.files import Staging
 from reasonrft.study.study_config import PARADIGMS, Study, needs
+
+ADDITIONS = ("seeds", "shares", "shared", "tasks", "paradigms", "problems")
+"""Keys of a study to which something may be added later."""
+HARMLESS = ("folder", "expected")
 
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -102,3 +109,59 @@ def read_cell(cell: Cell, home: Path) -> Cell:
     if read.state != "done":
         read.state = "waiting"
     return read
+
+
+def write_study(
+    home: Path, name: str, config: Mapping[str, Any], machine: str, cells: Sequence[Cell]
+) -> None:
+    path = home / "study.json"
+    try:
+        started = json.loads(path.read_bytes())["started"]
+    except (OSError, ValueError, KeyError):
+        started = date.today().isoformat()
+    content = {
+        "name": name,
+        "config": dict(config),
+        "machine": machine,
+        "started": started,
+        "cells": [asdict(cell) for cell in cells],
+    }
+    with Staging() as staging:
+        staging.write(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def machine() -> str:
+    """What it ran on, without a name; a process that has asked a GPU can fork no others."""
+    import torch
+
+    cores = f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}"
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+    return f"{gpu}, {cores}" if gpu else cores
+
+
+def check_config(home: Path, config: Mapping[str, Any]) -> None:
+    """Cells of another configuration are no part of this table."""
+    path = home / "study.json"
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_bytes())["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is not a study: delete its folder ({error})") from error
+    now = json.loads(json.dumps(config))
+    for key in sorted(before.keys() | now.keys()):
+        one, other = before.get(key), now.get(key)
+        if key not in HARMLESS and not (key in ADDITIONS and _adds(one, other)) and one != other:
+            raise BadInput(
+                f"{home} holds cells of another study, for {key} has changed: give this one "
+                "another name (seeds, shares, tasks and paradigms may be added, not changed)"
+            )
+
+
+def _adds(before: Any, now: Any) -> bool:
+    """Whether all that was there still is, as it was."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(key in now and now[key] == value for key, value in before.items())
+    if isinstance(before, list) and isinstance(now, list):
+        return set(before) <= set(now)
+    return False

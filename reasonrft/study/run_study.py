@@ -1,29 +1,30 @@
 """The cells of a study, side by side, until all are done."""
 
-import json
 import os
-import platform
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
 from reasonrft.cli.interrupts import exit_code_of
-from reasonrft.errors import BadInput, printable
-from reasonrft.files import Staging
-from reasonrft.study.cells import Cell, needed
+from reasonrft.errors import BadInput
+from reasonrft.study.cell_results import (
+    accuracies,
+    drop_checkpoints,
+    how,
+    last_words,
+    measure,
+)
+from reasonrft.study.cells import Cell, machine, needed, write_study
 from reasonrft.study.forked_command import result_of, start
 from reasonrft.study.lengths import Lengths
-from reasonrft.study.recipes import Stage, chosen_checkpoint, command, stages
-from reasonrft.study.run_metrics import best_validation, compute_tokens
+from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import MATCHED, STAGE_1, Study
 from reasonrft.study.time_left import seconds_left, spoken
@@ -114,7 +115,10 @@ class StudyRun:
         cell.state = "running"
         self.running.append(run)
         self._say(cell, f"begins{self._time_left()}")
-        self._next_stage(run)
+        if run.left:
+            self._next_stage(run)
+        else:  # its last stage ended as the study did
+            self._done(run)
 
     def _next_stage(self, run: Running) -> None:
         cell, run.stage = run.cell, run.left.pop(0)
@@ -164,29 +168,21 @@ class StudyRun:
         if code:
             self.running.remove(run)
             if not self.told:
-                self._fail(cell, f"exit code {code}: {self._last_words(cell)}")
+                self._fail(cell, f"{how(code)}: {last_words(self._log(cell))}")
             return
-        cell.seconds[run.stage.name] = round(cell.unfinished + run.spent, 2)
-        cell.unfinished = 0.0
-        if run.stage.trains:
-            self._measure(cell, run.stage)
+        self._keep(run)
         if run.left:
             self._next_stage(run)
         else:
             self._done(run)
 
-    def _measure(self, cell: Cell, stage: Stage) -> None:
-        """Compute and the chosen checkpoint, from what the runs have logged."""
-        folder = self.home / cell.folder
-        tokens = compute_tokens(folder) + compute_tokens(folder / STAGE_1)
-        cell.compute = {"tokens": tokens}
-        if stage.name == STAGE_1:
-            return
-        # Metrics count steps from 0 on, and those of this stage.
-        last = self.lengths[cell.task, stage.paradigm].steps
-        step, accuracy = best_validation(folder, cell.task) or (last - 1, None)
-        name = chosen_checkpoint(folder).name
-        cell.chosen = {"checkpoint": name, "step": step + 1, "validation": accuracy}
+    def _keep(self, run: Running) -> None:
+        """What a stage that has ended well has taken, and what it says of the cell."""
+        assert run.stage is not None
+        run.cell.seconds[run.stage.name] = round(run.cell.unfinished + run.spent, 2)
+        run.cell.unfinished = 0.0
+        if run.stage.trains:
+            measure(run.cell, run.stage, self.home / run.cell.folder)
 
     def _done(self, run: Running) -> None:
         cell = run.cell
@@ -194,9 +190,9 @@ class StudyRun:
         cell.state = "done"
         cell.write(self.home)
         self._write()
-        _drop_checkpoints(self.home / cell.folder)
+        drop_checkpoints(self.home / cell.folder)
         took = spoken(sum(cell.seconds.values()))
-        self._say(cell, f"{_accuracies(self.home / cell.folder)}, {took}{self._time_left()}")
+        self._say(cell, f"{accuracies(self.home / cell.folder)}, {took}{self._time_left()}")
 
     def _fail(self, cell: Cell, why: str) -> None:
         cell.state = "failed"
@@ -205,12 +201,6 @@ class StudyRun:
         log = self._log(cell)
         where = f"; its log is {log}" if log.exists() else ""
         self._say(cell, f"failed: {why}{where}")
-
-    def _last_words(self, cell: Cell) -> str:
-        lines = self._log(cell).read_text(encoding="utf-8", errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
-        own = [line for line in said if line.startswith("reasonrft: ")]
-        return printable((own or said)[-1].removeprefix("reasonrft: "))
 
     def _log(self, cell: Cell) -> Path:
         return self.home / cell.folder / "log.txt"
@@ -253,61 +243,13 @@ class StudyRun:
             if len(self.told) > 1 or time.monotonic() > end:
                 for process in processes:
                     process.kill()
-            wait([p.sentinel for p in processes], timeout=0.2)
+            wait([p.sentinel for p in processes if p.exitcode is None], timeout=0.2)
         for run in self.running:
             run.cell.state = "waiting"
-            run.cell.unfinished += run.spent
+            if run.process and run.process.exitcode == 0:  # just before it was told
+                self._keep(run)
+            else:
+                run.cell.unfinished += run.spent
             run.cell.write(self.home)
         self._write()
         print("the same command goes on with it", file=sys.stderr, flush=True)
-
-
-def write_study(
-    home: Path, name: str, config: Mapping[str, Any], machine: str, cells: Sequence[Cell]
-) -> None:
-    path = home / "study.json"
-    try:
-        started = json.loads(path.read_bytes())["started"]
-    except (OSError, ValueError, KeyError):
-        started = date.today().isoformat()
-    content = {
-        "name": name,
-        "config": dict(config),
-        "machine": machine,
-        "started": started,
-        "cells": [asdict(cell) for cell in cells],
-    }
-    with Staging() as staging:
-        staging.write(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def machine() -> str:
-    """What it ran on, without a name; a process that has asked a GPU can fork no others."""
-    import torch
-
-    cores = f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}"
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
-    return f"{gpu}, {cores}" if gpu else cores
-
-
-def _accuracies(folder: Path) -> str:
-    """Strict accuracies of a cell's test, in %."""
-    for path in folder.glob("evaluation/*/summary.json"):
-        tasks = json.loads(path.read_bytes())["tasks"]
-        return ", ".join(
-            f"{split} {100 * tally['strict']:.1f}"
-            for splits in tasks.values()
-            for split, tally in splits.items()
-        )
-    return "no figures"
-
-
-def _drop_checkpoints(folder: Path) -> None:
-    """Keep what was tested: checkpoints to go on from are as large again, twice."""
-    for path in [*folder.glob("checkpoints/*last.ckpt"), *folder.glob("stage-1/checkpoints/*")]:
-        if not (folder / "checkpoints" / "best.ckpt").exists():
-            return
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

@@ -1,7 +1,17 @@
+from dataclasses import asdict
+
 import pytest
 
 from reasonrft.errors import BadInput
-from reasonrft.study.cells import Cell, cells_of, needed, read_cell
+from reasonrft.study.cells import (
+    Cell,
+    cells_of,
+    check_config,
+    needed,
+    read_cell,
+    write_study,
+)
+from reasonrft.study.study_config import Expected
 from tests.study.studies import study
 
 
@@ -48,3 +58,31 @@ def test_a_file_that_is_no_cell_is_named(tmp_path):
     path.write_text('{"task": "counting", "colour": 3}')
     with pytest.raises(BadInput, match=r"cell\.json is not a cell of a study: delete its folder"):
         read_cell(cell, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"seeds": [0, 1, 2]}, None),
+        ({"shares": ["1/4", "1/16"], "expected": Expected(prompt=9)}, None),
+        ({"tasks": {"counting": {}, "structure": {}, "transformation": {"a": 1}}}, None),
+        ({"seeds": [1]}, "seeds"),
+        ({"tasks": {"counting": {"a": 1}, "structure": {}}}, "tasks"),
+        ({"problems": 99}, "problems"),
+        ({"options": {"a": 1}}, "options"),
+    ],
+)
+def test_additions_go_with_the_cells_that_are_there_and_changes_do_not(tmp_path, changes, key):
+    write_study(tmp_path, "small", asdict(study()), "2 cores", [])
+    if key is None:
+        check_config(tmp_path, asdict(study(**changes)))
+    else:
+        with pytest.raises(BadInput, match=f"cells of another study, for {key} has changed"):
+            check_config(tmp_path, asdict(study(**changes)))
+
+
+def test_a_folder_that_holds_no_study_is_refused(tmp_path):
+    check_config(tmp_path, {})
+    (tmp_path / "study.json").write_text("[]")
+    with pytest.raises(BadInput, match=r"study\.json is not a study: delete its folder"):
+        check_config(tmp_path, {})
