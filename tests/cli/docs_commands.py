@@ -70,6 +70,9 @@ def run_small(command: list[str]) -> None:
     _, *args = command
     if args[0] == "data":
         main([*_resized(args), *_few_problems(args)])
+    elif args[0] == "study":
+        # tests/study runs one; here only what it asks for is shown.
+        main([*args, "--dry-run", "--paradigms", '{"zero-shot": {}}', "--shares", "[]"])
     elif args[0] not in TRAINING:
         main(args)
     else:
