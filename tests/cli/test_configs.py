@@ -140,4 +140,6 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
-    assert there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE | STUDIES
+    assert (
+        there == {name for configs in FIT + PAPER + TINY for name in configs} | ELSEWHERE | STUDIES
+    )
