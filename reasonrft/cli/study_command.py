@@ -1,6 +1,7 @@
 """`study`: the paper's table, run whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from reasonrft.cli.config_files import with_config_paths
 from reasonrft.cli.exit_codes import exit_code
+from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.one_sentence import OneSentenceParser
 from reasonrft.cli.quiet import silence
 from reasonrft.errors import BadInput
@@ -26,7 +28,8 @@ PATIENCE = 90.0
 def run_study(args: Sequence[str]) -> int:
     """`study --config FILE ...`; returns the exit code."""
     silence()
-    return exit_code(_study, args)
+    with ended_by_signals():
+        return exit_code(_study, args)
 
 
 def _study(args: Sequence[str]) -> int:
@@ -61,18 +64,22 @@ def _parser() -> OneSentenceParser:
     return parser
 
 
-def _alone(home: Path) -> FileLock:
-    """A lock that runs inherit, so that those of a study that was killed are waited for."""
-    lock = FileLock(home / ".lock", timeout=0)
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold a lock that runs inherit, so that those of a study that was killed are waited for."""
+    lock = FileLock(home / ".lock")
     try:
-        lock.acquire()
+        lock.acquire(timeout=0)
     except Timeout:
         print(f"waiting for the study, or for its last runs, that write into {home}", flush=True)
         try:
             lock.acquire(timeout=PATIENCE)
         except Timeout as error:
             raise BadInput(f"another study is writing into {home}: wait for its end") from error
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _run(study: Study, lengths: Lengths, jobs: int) -> int:

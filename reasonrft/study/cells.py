@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -134,9 +135,17 @@ def machine() -> str:
     """What it ran on, without a name; a process that has asked a GPU can fork no others."""
     import torch
 
-    cores = f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}"
+    cores = f"{os.cpu_count()} cores, {_processor()}"
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
     return f"{gpu}, {cores}" if gpu else cores
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        if named := [line for line in lines if line.startswith("model name")]:
+            return named[0].partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def check_config(home: Path, config: Mapping[str, Any]) -> None:
