@@ -22,7 +22,6 @@ SMALL = {
     "memory_table.py": "--sizes tiny",
     "sync_check.py": "",
     "seeds.py": "--seeds [0] --options {OPTIONS}",
-    "paradigms.py": "--tasks [counting] --stage_1 2 --options {OPTIONS}",
 }
 OPTIONS = json.dumps(
     {

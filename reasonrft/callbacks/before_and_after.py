@@ -30,17 +30,19 @@ class BeforeAndAfter(Callback):
     def __init__(self, limit: int | None = None) -> None:
         """
         Args:
-            limit: Answer so many problems of each split, drawn at random; all if not given.
+            limit: Answer so many problems of each split, drawn at random; all if not given. 0
+                measures nothing: no test is looked at in training.
         """
-        if limit is not None and limit < 1:
-            raise BadInput(f"BeforeAndAfter: limit is {limit}: it must be at least 1")
+        if limit is not None and limit < 0:
+            raise BadInput(f"BeforeAndAfter: limit is {limit}: it must be at least 0")
         self.limit = limit
         self.stage: str | None = None
         """Whose splits are answered: "test" or "validate"; None where there are none."""
         self.before: dict[str, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage != "fit" or is_dry_run(trainer) or trainer.limit_test_batches == 0:
+        measured = self.limit != 0 and trainer.limit_test_batches != 0
+        if stage != "fit" or not measured or is_dry_run(trainer):
             return
         data: Any = getattr(trainer, "datamodule", None)
         self.stage, obstacle = _stage(data, pl_module)

@@ -22,8 +22,8 @@ OTHERS = {
     "plan": ("plan_command", "predict the memory that fit will take on each device"),
     "report": ("report_command", "compare runs, studies and others' predictions on one page"),
     "score": ("data_commands", "judge completions with a reward, a scorer or a task of your own"),
-    "study": ("study_command", "train and test paradigms on tasks with seeds, and print the paper's table"),
-    "sweep": ("sweep_command", "train with several values of fit's keys, and compare them on validation"),
+    "study": ("study_command", "train and test paradigms on tasks, and print the paper's table"),
+    "sweep": ("sweep_command", "train with several values of keys, and compare them on validation"),
 }
 """The module of each, whose function run_NAME returns the exit code, and what it does."""
 USAGE = f"""\

@@ -171,8 +171,8 @@ class StoredProblems(ProblemSource):
             image_root: What paths of images are relative to, if not to their file.
             columns: What the data calls problem, answer, image, id, cot or choices.
             select: Split of the data to take for train, val or a test, where it holds several.
-            hold_out: Share of train to validate on, where neither val nor a test is named: 0 for
-                none; a tenth, and no more than 200 problems, if not given.
+            hold_out: Share of train to validate on, where no val is named: 0 for none. If not
+                given, a tenth and no more than 200 problems where no test is named either.
             seed: Another seed holds out other problems.
         """
         named = {"train": train, "val": val, **(tests or {})}
@@ -188,7 +188,9 @@ class StoredProblems(ProblemSource):
             raise BadInput(f"hold_out is a share of train, at least 0 and below 1, not {hold_out}")
         self.share, self.seed = hold_out, seed
         self._train: dict[str | None, Sequence[Problem]] = {}
-        self.holds_out = list(self.sources) == ["train"] and hold_out != 0
+        unasked = list(self.sources) == ["train"] and hold_out is None
+        divisible = "train" in self.sources and "val" not in self.sources
+        self.holds_out = divisible and (unasked or bool(hold_out))
 
     @property
     def splits(self) -> tuple[str, ...]:

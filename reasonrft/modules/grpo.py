@@ -241,6 +241,7 @@ class GRPOModule(ReasoningModule):
             for micro_batch in micro_batches:
                 scores = score(self.policy, micro_batch.groups, self.temperature)
                 micro_batch.reference_log_probs = scores.log_probs
+                self.step_metrics.compute_tokens += micro_batch.tokens
 
     def add_masked_log_probs(
         self, perception: PerceptionLoss, micro_batches: list[MicroBatch]

@@ -43,6 +43,11 @@ class MicroBatch:
     def problem_ids(self) -> str:
         return ", ".join(group.prompt.problem.id for group in self.groups)
 
+    @property
+    def tokens(self) -> int:
+        """Of prompts and completions, with each prompt once."""
+        return sum(group.length for group in self.groups)
+
     def inputs(self, log_probs: Tensor) -> LossInputs:
         """The loss's inputs. On the first update the policy's log-probs are the old ones."""
         if self.old_log_probs is None:

@@ -19,6 +19,7 @@ from reasonrft.distributed.sharded_state import spread_like
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import as_group, idle_example
+from reasonrft.modules.step_metrics import TRAINED
 from reasonrft.policy.encoder import Example
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import score
@@ -148,6 +149,7 @@ class SFTModule(ReasoningModule):
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)
         self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
+        self.log("perf/compute_tokens", TRAINED * read)
         self._step = Step()
 
     def stopped_by(self, what: str) -> BadInput:

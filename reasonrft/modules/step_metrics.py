@@ -18,6 +18,8 @@ from reasonrft.policy.scoring import Scores
 from reasonrft.rollout import Rollout
 
 PHASES = ("rollout", "reward", "update")
+TRAINED = 3
+"""Forward passes that a token costs which is learned from: backward is as much as two."""
 
 
 class Stopwatch:
@@ -50,12 +52,15 @@ class StepMetrics(Stopwatch):
         """Groups that were sampled until the batch was full; None where none are replaced."""
         self.of_data: dict[str, float] = {}
         """What the datamodule has to log: the same on all ranks."""
+        self.compute_tokens = 0
+        """Tokens scored, in forward passes: perf/compute_tokens without the rollout's."""
         self._passes: list[dict[str, Tensor]] = []
 
     def add(self, micro_batch: MicroBatch, scores: Scores, loss: LossOutput) -> None:
         """Take the figures of one pass over a micro-batch; nothing is read from the device yet."""
         if micro_batch.idle:
             return
+        self.compute_tokens += TRAINED * micro_batch.tokens
         sampled = micro_batch.rollout_log_probs.to(scores.log_probs)
         difference = (scores.log_probs.detach() - sampled).abs()
         tokens = difference.new_full((), len(difference))
@@ -140,7 +145,8 @@ def make_record(
         counts["train/groups_with_signal"] = int((advantages != 0).any(1).sum())
     step_metrics.phase(None)
     seconds_here = dict(step_metrics.seconds)
-    of_rank = (columns, rollout.work, step_metrics.sums(), seconds_here, counts)
+    sums_here = step_metrics.sums() | {"compute_tokens": _compute_tokens(rollout, step_metrics)}
+    of_rank = (columns, rollout.work, sums_here, seconds_here, counts)
     columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank, counts_by_rank = zip(
         *all_gather(of_rank), strict=True
     )
@@ -183,6 +189,17 @@ def make_record(
     )
 
 
+def _compute_tokens(rollout: Rollout, step_metrics: StepMetrics) -> float:
+    """The step's work in tokens of a forward pass: read and sampled, then scored."""
+    sampled = {
+        "prompt_tokens": sum(prompt.length for prompt in rollout.batch.prompts),
+        "decoded_tokens": int(rollout.lengths.sum()),
+    }
+    # An engine knows more, as of groups that were sampled again.
+    done = {name: rollout.work.get(name, count) for name, count in sampled.items()}
+    return sum(done.values()) + step_metrics.compute_tokens
+
+
 def _added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
     names = dict.fromkeys(name for mapping in mappings for name in mapping)
     return {name: sum(mapping.get(name, 0) for mapping in mappings) for name in names}
@@ -200,6 +217,7 @@ def _update_metrics(sums: Mapping[str, float], updates: int) -> dict[str, float]
         "train/rollout_logprob_diff_max": sums["difference_max"],
         "perf/tokens_scored": sums.get("tokens", 0.0),
         **{name: value / updates for name, value in sums.items() if name.startswith("train/")},
+        "perf/compute_tokens": sums["compute_tokens"],
     }
 
 

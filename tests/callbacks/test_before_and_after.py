@@ -95,6 +95,13 @@ def test_without_test_splits_validation_is_measured(family_folder, tmp_path, cap
     assert "Visual counting" in capsys.readouterr().out
 
 
+def test_with_a_limit_of_none_no_test_is_looked_at(family_folder, tmp_path):
+    tested = own_data(id=[made_up(20)])
+    run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter(limit=0)], steps=1, data=tested)
+    assert not (tmp_path / "summary.json").exists()
+    assert list(tested.problems) == ["train"]
+
+
 def test_without_any_splits_nothing_is_measured(family_folder, tmp_path):
     with pytest.warns(UserWarning, match="BeforeAndAfter: the data has neither test nor valid"):
         run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter()], steps=1, data=own_data())

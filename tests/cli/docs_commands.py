@@ -77,6 +77,9 @@ def run_small(command: list[str]) -> None:
     elif args[0] == "sweep":
         # tests/cli/test_configs.py trains, with stand-ins.
         main([*args, "--dry-run"])
+    elif args[0] == "study":
+        # tests/study runs one; here only what it asks for is shown.
+        main([*args, "--dry-run", "--paradigms", '{"zero-shot": {}}', "--shares", "[]"])
     elif args[0] not in TRAINING:
         main(args)
     else:

@@ -84,6 +84,8 @@ def test_how_much_is_held_out(tmp_path):
     path = str(tmp_path / "own.json")
     assert StoredProblems(path, hold_out=0).splits == ("train",)
     assert StoredProblems(path, tests={"id": path}).splits == ("train", "id")
+    assert StoredProblems(path, tests={"id": path}, hold_out=0.5).splits == ("train", "id", "val")
+    assert StoredProblems(path, path, hold_out=0.5).splits == ("train", "val")
     assert StoredProblems(path, path).splits == ("train", "val")
     for share in (-0.1, 1.0, float("nan")):
         with pytest.raises(BadInput, match="hold_out is a share of train"):

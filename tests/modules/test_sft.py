@@ -94,6 +94,9 @@ def test_the_loss_is_the_mean_over_tokens(folder):
     ]
     expected = float(own.negative_log_likelihood(batch).mean())
     assert seen.by_step[1] == pytest.approx(expected, abs=1e-5)
+    # In tokens of a forward pass: backward is as much as two of them.
+    work = 3 * sum(example.length for example in batch)
+    assert float(one.trainer.callback_metrics["perf/compute_tokens"]) == work
 
 
 @pytest.mark.parametrize("adapter", [None, Lora(rank=2, dropout=0.2)])

@@ -8,11 +8,13 @@ from reasonrft.losses import GRPOLoss
 from reasonrft.modules.micro_batches import MicroBatch
 from reasonrft.modules.step_metrics import StepMetrics, make_record
 from reasonrft.policy.encoder import PromptBatch
-from reasonrft.policy.scoring import Scores
+from reasonrft.policy.scoring import Group, Scores
 from reasonrft.rollout import Completion, Rollout
 
 
-def metrics_of(passes: list[list[float]], staleness: int | None) -> dict[str, float]:
+def metrics_of(
+    passes: list[list[float]], staleness: int | None, groups: tuple[Group, ...] = ()
+) -> dict[str, float]:
     """Of micro-batches whose tokens are this many times as likely as when they were sampled."""
     step_metrics = StepMetrics()
     step_metrics.staleness = staleness
@@ -20,11 +22,11 @@ def metrics_of(passes: list[list[float]], staleness: int | None) -> dict[str, fl
         count = len(ratios)
         old = torch.tensor(ratios).log() - 5
         ones, rollout = torch.ones(count), torch.full((count,), -5.0)
-        micro_batch = MicroBatch([], ones, ones, torch.zeros(count).long(), rollout, True)
+        micro_batch = MicroBatch([*groups], ones, ones, torch.zeros(count).long(), rollout, True)
         loss = GRPOLoss(importance_cap=2.0)(micro_batch.inputs(old))
         step_metrics.add(micro_batch, Scores(old, torch.zeros(count)), loss)
     problem = SimpleNamespace(id="p")
-    batch = PromptBatch([SimpleNamespace(problem=problem)])
+    batch = PromptBatch([SimpleNamespace(problem=problem, length=6)])
     completions = [[Completion(torch.tensor([1]), torch.tensor([-5.0]), True)] * 2]
     rollout = Rollout(batch, completions, [["a", "b"]], 0)
     table = torch.zeros(1, 2)
@@ -47,3 +49,12 @@ def test_a_step_that_learns_from_nothing_has_no_importance_weights():
     metrics = metrics_of([], staleness=1)
     assert metrics["train/staleness"] == 1
     assert not [name for name in metrics if "importance" in name]
+
+
+def test_work_is_counted_in_tokens_of_a_forward_pass():
+    # A prompt of 6 tokens is read, and two of one token are decoded.
+    assert metrics_of([], None)["perf/compute_tokens"] == 6 + 2
+    # A group of 6 + 2 tokens is learned from twice, at three forward passes each.
+    group = Group(SimpleNamespace(length=6), [torch.tensor([1])] * 2)
+    metrics = metrics_of([[1.0, 1.0]] * 2, None, (group,))
+    assert metrics["perf/compute_tokens"] == 6 + 2 + 2 * 3 * 8

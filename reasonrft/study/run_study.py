@@ -1,0 +1,255 @@
+"""The cells of a study, side by side, until all are done."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from typing import Any
+
+from reasonrft.cli.interrupts import exit_code_of
+from reasonrft.errors import BadInput
+from reasonrft.study.cell_results import (
+    accuracies,
+    drop_checkpoints,
+    how,
+    last_words,
+    measure,
+)
+from reasonrft.study.cells import Cell, machine, needed, write_study
+from reasonrft.study.forked_command import result_of, start
+from reasonrft.study.lengths import Lengths
+from reasonrft.study.recipes import Stage, command, stages
+from reasonrft.study.run_settings import Settings
+from reasonrft.study.study_config import MATCHED, STAGE_1, Study
+from reasonrft.study.time_left import seconds_left, spoken
+
+PATIENCE = 60.0
+"""Seconds in which runs that are told to end finish their step, before they are killed."""
+
+
+@dataclass
+class Running:
+    """A cell under way: its stages to come, and the process of the one that runs."""
+
+    cell: Cell
+    left: list[Stage]
+    stage: Stage | None = None
+    process: ForkProcess | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> float:
+        return time.monotonic() - self.began
+
+
+class StudyRun:
+    """Runs what is not done yet; what has failed is told, and the others go on."""
+
+    def __init__(
+        self,
+        study: Study,
+        config: Mapping[str, Any],
+        cells: Sequence[Cell],
+        lengths: Lengths,
+        jobs: int,
+    ) -> None:
+        """
+        Args:
+            study: What is run.
+            config: The same as it was given.
+            cells: All cells, with what is known of them.
+            lengths: How long runs train on all problems.
+            jobs: Cells that run side by side.
+        """
+        self.study, self.config, self.cells = study, config, cells
+        self.lengths, self.jobs = lengths, jobs
+        self.home = study.home
+        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.running: list[Running] = []
+        self.told: list[int] = []
+        self.machine = result_of(machine)
+
+    def run(self) -> int:
+        """The exit code."""
+        self._write()
+        with self._signals():
+            while not self.told and self._step():
+                pass
+            if self.told:
+                self._end()
+                return exit_code_of(self.told[0])
+        return int(any(cell.state != "done" for cell in self.cells))
+
+    def _step(self) -> bool:
+        """Begin what can begin, and wait for the end of a process; False when all is over."""
+        while len(self.running) < self.jobs and (cell := self._next()) is not None:
+            self._begin(cell)
+        if not self.running:
+            return False
+        processes = {run.process.sentinel: run for run in self.running if run.process}
+        for sentinel in wait(list(processes), timeout=0.5):
+            self._stage_ended(processes[sentinel])  # type: ignore[index]
+        return True
+
+    def _next(self) -> Cell | None:
+        """The first cell that waits for no other; one whose figures are missing fails."""
+        for cell in self.cells:
+            if cell.state != "waiting":
+                continue
+            before = needed(cell, self.cells)
+            if failed := next((other for other in before if other.state == "failed"), None):
+                self._fail(cell, f"it is trained for as long as {failed.title}, which has failed")
+            elif all(other.state == "done" for other in before):
+                return cell
+        return None
+
+    def _begin(self, cell: Cell) -> None:
+        run = Running(cell, stages(self.study, cell))
+        run.left = [stage for stage in run.left if stage.name not in cell.seconds]
+        cell.state = "running"
+        self.running.append(run)
+        self._say(cell, f"begins{self._time_left()}")
+        if run.left:
+            self._next_stage(run)
+        else:  # its last stage ended as the study did
+            self._done(run)
+
+    def _next_stage(self, run: Running) -> None:
+        cell, run.stage = run.cell, run.left.pop(0)
+        try:
+            settings = self._length(cell, run.stage) if run.stage.trains else None
+            args = command(self.study, cell, run.stage, self.home, settings)
+        except BadInput as error:
+            self.running.remove(run)
+            self._fail(cell, str(error))
+            return
+        if settings is not None:
+            self._count(cell, run.stage, settings)
+        cell.commands = [*(c for c in cell.commands if c != args), args]
+        cell.write(self.home)
+        run.began = time.monotonic()
+        run.process = start(args, self._log(cell), self.threads)
+
+    def _length(self, cell: Cell, stage: Stage) -> Settings:
+        """How long a stage trains: on shares of the problems as long as on all of them.
+
+        At matched compute, as many steps as cost what rft has cost.
+        """
+        settings = self.lengths[cell.task, stage.paradigm]
+        if not cell.paradigm.endswith(MATCHED):
+            return settings
+        target, own = needed(cell, self.cells)
+        if not target.compute.get("tokens") or not own.compute.get("tokens"):
+            raise BadInput(f"the runs of {target.title} and {own.title} say nothing of compute")
+        steps = round(own.steps * target.compute["tokens"] / own.compute["tokens"])
+        return replace(settings, steps=max(1, steps))
+
+    def _count(self, cell: Cell, stage: Stage, settings: Settings) -> None:
+        """Steps and problems so far; stage 1 comes first."""
+        first = stage.name == STAGE_1 or cell.paradigm != "rft"
+        cell.steps = settings.steps + (0 if first else self._of_stage_1(cell).steps)
+        stage_1 = stages(self.study, cell)[0]
+        learned = 0 if first else self._of_stage_1(cell).seen(stage_1.limit)
+        cell.samples = learned + settings.seen(stage.limit)
+
+    def _of_stage_1(self, cell: Cell) -> Settings:
+        return self._length(cell, stages(self.study, cell)[0])
+
+    def _stage_ended(self, run: Running) -> None:
+        assert run.process is not None and run.stage is not None
+        run.process.join()
+        cell, code = run.cell, run.process.exitcode
+        if code:
+            self.running.remove(run)
+            if not self.told:
+                self._fail(cell, f"{how(code)}: {last_words(self._log(cell))}")
+            return
+        self._keep(run)
+        if run.left:
+            self._next_stage(run)
+        else:
+            self._done(run)
+
+    def _keep(self, run: Running) -> None:
+        """What a stage that has ended well has taken, and what it says of the cell."""
+        assert run.stage is not None
+        run.cell.seconds[run.stage.name] = round(run.cell.unfinished + run.spent, 2)
+        run.cell.unfinished = 0.0
+        if run.stage.trains:
+            measure(run.cell, run.stage, self.home / run.cell.folder)
+
+    def _done(self, run: Running) -> None:
+        cell = run.cell
+        self.running.remove(run)
+        cell.state = "done"
+        cell.write(self.home)
+        self._write()
+        drop_checkpoints(self.home / cell.folder)
+        took = spoken(sum(cell.seconds.values()))
+        self._say(cell, f"{accuracies(self.home / cell.folder)}, {took}{self._time_left()}")
+
+    def _fail(self, cell: Cell, why: str) -> None:
+        cell.state = "failed"
+        cell.write(self.home)
+        self._write()
+        log = self._log(cell)
+        where = f"; its log is {log}" if log.exists() else ""
+        self._say(cell, f"failed: {why}{where}")
+
+    def _log(self, cell: Cell) -> Path:
+        return self.home / cell.folder / "log.txt"
+
+    def _time_left(self) -> str:
+        spent = {run.cell.folder: run.spent for run in self.running}
+        left = seconds_left(self.cells, spent, self.jobs)
+        if left is None:
+            return "; how much time is left is not known yet"
+        return f"; about {spoken(left)} left" if left else ""
+
+    def _say(self, cell: Cell, what: str) -> None:
+        number = self.cells.index(cell) + 1
+        print(f"cell {number} of {len(self.cells)}, {cell.title}: {what}", flush=True)
+
+    def _write(self) -> None:
+        """The study's file, whole or as it was."""
+        write_study(self.home, self.study.name, self.config, self.machine, self.cells)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        before = {
+            number: signal.signal(number, lambda number, frame: self.told.append(number))
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _end(self) -> None:
+        """Let all runs save what they have; a second signal, or a run that hangs, kills them."""
+        print("ending: runs finish their step, and are saved", file=sys.stderr, flush=True)
+        processes = [run.process for run in self.running if run.process]
+        for process in processes:
+            process.terminate()
+        end = time.monotonic() + PATIENCE
+        while any(p.exitcode is None for p in processes):
+            if len(self.told) > 1 or time.monotonic() > end:
+                for process in processes:
+                    process.kill()
+            wait([p.sentinel for p in processes if p.exitcode is None], timeout=0.2)
+        for run in self.running:
+            run.cell.state = "waiting"
+            if run.process and run.process.exitcode == 0:  # just before it was told
+                self._keep(run)
+            else:
+                run.cell.unfinished += run.spent
+            run.cell.write(self.home)
+        self._write()
+        print("the same command goes on with it", file=sys.stderr, flush=True)
