@@ -30,19 +30,17 @@ class BeforeAndAfter(Callback):
     def __init__(self, limit: int | None = None) -> None:
         """
         Args:
-            limit: Answer so many problems of each split, drawn at random; all if not given. 0
-                measures nothing: no test is looked at in training.
+            limit: Answer so many problems of each split, drawn at random; all if not given.
         """
-        if limit is not None and limit < 0:
-            raise BadInput(f"BeforeAndAfter: limit is {limit}: it must be at least 0")
+        if limit is not None and limit < 1:
+            raise BadInput(f"BeforeAndAfter: limit is {limit}: it must be at least 1")
         self.limit = limit
         self.stage: str | None = None
         """Whose splits are answered: "test" or "validate"; None where there are none."""
         self.before: dict[str, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        measured = self.limit != 0 and trainer.limit_test_batches != 0
-        if stage != "fit" or not measured or is_dry_run(trainer):
+        if stage != "fit" or is_dry_run(trainer) or trainer.limit_test_batches == 0:
             return
         data: Any = getattr(trainer, "datamodule", None)
         self.stage, obstacle = _stage(data, pl_module)

@@ -40,7 +40,7 @@ from reasonrft.modules.rollout_ahead import (
     upcoming_batch,
 )
 from reasonrft.modules.schedules import Warmup
-from reasonrft.modules.step_metrics import StepMetrics, Stopwatch, make_record
+from reasonrft.modules.step_metrics import TRAINED, StepMetrics, Stopwatch, make_record
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
@@ -259,6 +259,7 @@ class GRPOModule(ReasoningModule):
                 for micro_batch in micro_batches:
                     scores = score(self.policy, micro_batch.masked_groups, self.temperature)
                     micro_batch.masked_log_probs = scores.log_probs
+                    self.step_metrics.compute_tokens += micro_batch.tokens
 
     def add_perception(
         self,
@@ -271,6 +272,7 @@ class GRPOModule(ReasoningModule):
         masked = micro_batch.masked_log_probs
         if masked is None:
             masked = score(self.policy, micro_batch.masked_groups, self.temperature).log_probs
+            self.step_metrics.compute_tokens += TRAINED * micro_batch.tokens
         return perception(loss, scores.log_probs, masked, micro_batch.weights)
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:

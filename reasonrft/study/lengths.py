@@ -1,13 +1,14 @@
 """How long the runs of a study train: as their configs say on all problems, on shares as long."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from reasonrft.errors import BadInput
-from reasonrft.study.cells import Cell
+from reasonrft.study.cells import Cell, needed
 from reasonrft.study.forked_command import result_of
 from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.run_settings import Settings, resolve
-from reasonrft.study.study_config import Study
+from reasonrft.study.study_config import Study, needs
 
 Key = tuple[str, str]
 """Task, and paradigm or stage-1: runs of one key differ by seed, share and length alone."""
@@ -41,3 +42,30 @@ def _resolve(task: str, paradigm: str, args: list[str], problems: int) -> Settin
         return resolve(args, problems)
     except BadInput as error:
         raise BadInput(f"{task}, {paradigm}: {error}") from error
+
+
+def length_of(cell: Cell, stage: Stage, lengths: Lengths, cells: Sequence[Cell]) -> Settings | None:
+    """How long a stage of a cell trains, by what other cells have cost; None for a test.
+
+    At matched compute, as many steps as cost what rft has cost.
+    """
+    if not stage.trains:
+        return None
+    settings = lengths[cell.task, stage.paradigm]
+    if not needs(cell.paradigm):
+        return settings
+    target, own = needed(cell, cells)
+    if not target.compute.get("tokens") or not own.compute.get("tokens"):
+        raise BadInput(f"the runs of {target.title} and {own.title} say nothing of compute")
+    steps = round(own.steps * target.compute["tokens"] / own.compute["tokens"])
+    return replace(settings, steps=max(1, steps))
+
+
+def count(study: Study, cell: Cell, stage: Stage, settings: Settings, lengths: Lengths) -> None:
+    """Note a cell's steps and problems: of this stage, and of stage 1 if that came before."""
+    cell.steps, cell.samples = settings.steps, settings.seen(stage.limit)
+    before = stages(study, cell)[0]
+    if before.name != stage.name:
+        first = lengths[cell.task, before.paradigm]
+        cell.steps += first.steps
+        cell.samples += first.seen(before.limit)

@@ -79,6 +79,8 @@ def command(
     }
     if stage.trains:
         options |= {"data.limit": stage.limit, "data.skip": stage.skip}
+        # No test is looked at in training.
+        options |= {"trainer.limit_test_batches": 0}
     if stage.trains and settings is not None:
         # Nothing is chosen of stage 1, but where stage 2 begins is worth knowing.
         validations = 1 if stage.name == STAGE_1 else study.validations

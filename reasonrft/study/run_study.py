@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -23,10 +23,9 @@ from reasonrft.study.cell_results import (
 )
 from reasonrft.study.cells import Cell, machine, needed, write_study
 from reasonrft.study.forked_command import result_of, start
-from reasonrft.study.lengths import Lengths
+from reasonrft.study.lengths import Lengths, count, length_of
 from reasonrft.study.recipes import Stage, command, stages
-from reasonrft.study.run_settings import Settings
-from reasonrft.study.study_config import MATCHED, STAGE_1, Study
+from reasonrft.study.study_config import Study
 from reasonrft.study.time_left import seconds_left, spoken
 
 PATIENCE = 60.0
@@ -123,43 +122,18 @@ class StudyRun:
     def _next_stage(self, run: Running) -> None:
         cell, run.stage = run.cell, run.left.pop(0)
         try:
-            settings = self._length(cell, run.stage) if run.stage.trains else None
+            settings = length_of(cell, run.stage, self.lengths, self.cells)
             args = command(self.study, cell, run.stage, self.home, settings)
         except BadInput as error:
             self.running.remove(run)
             self._fail(cell, str(error))
             return
         if settings is not None:
-            self._count(cell, run.stage, settings)
+            count(self.study, cell, run.stage, settings, self.lengths)
         cell.commands = [*(c for c in cell.commands if c != args), args]
         cell.write(self.home)
         run.began = time.monotonic()
         run.process = start(args, self._log(cell), self.threads)
-
-    def _length(self, cell: Cell, stage: Stage) -> Settings:
-        """How long a stage trains: on shares of the problems as long as on all of them.
-
-        At matched compute, as many steps as cost what rft has cost.
-        """
-        settings = self.lengths[cell.task, stage.paradigm]
-        if not cell.paradigm.endswith(MATCHED):
-            return settings
-        target, own = needed(cell, self.cells)
-        if not target.compute.get("tokens") or not own.compute.get("tokens"):
-            raise BadInput(f"the runs of {target.title} and {own.title} say nothing of compute")
-        steps = round(own.steps * target.compute["tokens"] / own.compute["tokens"])
-        return replace(settings, steps=max(1, steps))
-
-    def _count(self, cell: Cell, stage: Stage, settings: Settings) -> None:
-        """Steps and problems so far; stage 1 comes first."""
-        first = stage.name == STAGE_1 or cell.paradigm != "rft"
-        cell.steps = settings.steps + (0 if first else self._of_stage_1(cell).steps)
-        stage_1 = stages(self.study, cell)[0]
-        learned = 0 if first else self._of_stage_1(cell).seen(stage_1.limit)
-        cell.samples = learned + settings.seen(stage.limit)
-
-    def _of_stage_1(self, cell: Cell) -> Settings:
-        return self._length(cell, stages(self.study, cell)[0])
 
     def _stage_ended(self, run: Running) -> None:
         assert run.process is not None and run.stage is not None

@@ -125,9 +125,9 @@ def test_hostile_text_anywhere_is_shown_to_the_letter(tmp_path):
         lambda: SampleGallery(prompts=0),
         lambda: SampleGallery(keep=-1),
         lambda: ReasoningMonitor(histogram_every=0),
-        lambda: BeforeAndAfter(limit=-1),
+        lambda: BeforeAndAfter(limit=0),
     ],
 )
 def test_numbers_out_of_range_are_refused(wrong):
-    with pytest.raises(BadInput, match=r"must be at least [01]"):
+    with pytest.raises(BadInput, match="must be at least 1"):
         wrong()

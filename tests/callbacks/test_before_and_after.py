@@ -95,9 +95,9 @@ def test_without_test_splits_validation_is_measured(family_folder, tmp_path, cap
     assert "Visual counting" in capsys.readouterr().out
 
 
-def test_with_a_limit_of_none_no_test_is_looked_at(family_folder, tmp_path):
-    tested = own_data(id=[made_up(20)])
-    run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter(limit=0)], steps=1, data=tested)
+def test_a_trainer_that_tests_nothing_looks_at_no_test(family_folder, tmp_path):
+    tested, none = own_data(id=[made_up(20)]), {"limit_test_batches": 0}
+    run(family_folder("qwen3-vl"), tmp_path, [BeforeAndAfter()], steps=1, data=tested, **none)
     assert not (tmp_path / "summary.json").exists()
     assert list(tested.problems) == ["train"]
 

@@ -14,6 +14,7 @@ from reasonrft.datamodules import CountingDataModule
 from reasonrft.losses import PerceptionLoss
 from reasonrft.modules import GRPOModule
 from reasonrft.modules.micro_batches import altered, split
+from reasonrft.modules.step_metrics import StepMetrics
 from reasonrft.policy import Group, Policy, score
 from reasonrft.rollout import NoisyRollout, Sampling
 from reasonrft.worlds import BlackPatches
@@ -65,6 +66,7 @@ def test_gradients_equal_those_of_a_plain_implementation(perception, folder):
     policy = Policy(str(folder))
     policy.load()
     one = GRPOModule(policy, {"capitals": Capitals()}, 2, perception=perception)
+    one.step_metrics = StepMetrics()
     rollout = generate(policy, ragged(policy), 2, Sampling(max_tokens=5))
     advantages, tokens = torch.tensor([[1.0, -1.0]] * 4), torch.full((4, 2), 0.1)
     micro_batches = split(rollout, advantages, tokens, range(4), 150)
@@ -75,6 +77,9 @@ def test_gradients_equal_those_of_a_plain_implementation(perception, folder):
         scores = score(policy, micro_batch.groups)
         loss = one.loss(micro_batch.inputs(scores.log_probs))
         total = total + one.add_perception(perception, loss, micro_batch, scores).total
+    # A forward pass without gradient, or one with the two that backward is as much as.
+    passes = 3 if perception.gradient == "both" else 1
+    assert one.step_metrics.compute_tokens == passes * sum(m.tokens for m in micro_batches)
     for prompt, group in zip(rollout.batch.prompts, rollout.completions, strict=True):
         for completion, advantage in zip(group, (1.0, -1.0), strict=True):
             own, masked = (

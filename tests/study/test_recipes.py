@@ -23,6 +23,8 @@ def test_both_stages_of_rft_share_the_problems():
     assert (second["data.limit"], second["data.skip"]) == ("20", "5")
     assert first["seed_everything"] == second["seed_everything"] == "3"
     assert second["policy"] == "home/cells/counting/rft-1-of-4/seed-3/stage-1/policy"
+    # No test is looked at in training.
+    assert first["trainer.limit_test_batches"] == second["trainer.limit_test_batches"] == "0"
     assert first["data.source.train"] == second["data.source.train"] == "100"
 
 
@@ -73,6 +75,7 @@ def test_the_best_checkpoint_is_tested_blind_and_swapped_too(tmp_path):
     given = options(Cell("counting", "cot-sft", 0), 1)
     assert given["ckpt_path"] == "home/cells/counting/cot-sft/seed-0/checkpoints/best.ckpt"
     assert (given["blind"], given["swap"]) == ("true", "true")
+    assert "trainer.limit_test_batches" not in given
     assert "ckpt_path" not in options(Cell("counting", "zero-shot", 0), 0)
     last = tmp_path / "checkpoints" / "last.ckpt"
     last.parent.mkdir()
