@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from reasonrft.report.metric_files import COMPUTE, read_history
 from reasonrft.study.cells import Cell
@@ -35,16 +36,18 @@ def best_validation(folder: Path, task: str) -> tuple[int, float] | None:
     return max(values.items(), key=lambda pair: pair[1]) if values else None
 
 
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What the test of a cell has left; the last one where weights were tested twice."""
+    files = sorted(folder.glob("evaluation/*/summary.json"), key=lambda path: path.stat().st_mtime)
+    return json.loads(files[-1].read_bytes()) if files else None
+
+
 def accuracies(folder: Path) -> str:
     """Strict accuracies of a cell's test, in %."""
-    for path in folder.glob("evaluation/*/summary.json"):
-        tasks = json.loads(path.read_bytes())["tasks"]
-        return ", ".join(
-            f"{split} {100 * tally['strict']:.1f}"
-            for splits in tasks.values()
-            for split, tally in splits.items()
-        )
-    return "no figures"
+    summary = read_summary(folder) or {"tasks": {}}
+    splits = [split for tallies in summary["tasks"].values() for split in tallies.items()]
+    shown = (f"{split} {100 * tally['strict']:.1f}" for split, tally in splits)
+    return ", ".join(shown) or "no figures"
 
 
 def drop_checkpoints(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reasonrft.cli.child_runs import ChildRun, ChildRuns
 from reasonrft.cli.interrupts import Interrupted, exit_code_of
+from reasonrft.durations import spoken
 from reasonrft.errors import BadInput, printable
 from reasonrft.study.cell_results import accuracies, drop_checkpoints, measure
 from reasonrft.study.cells import Cell, machine, needed, write_study
@@ -15,7 +16,7 @@ from reasonrft.study.forked_calls import result_of
 from reasonrft.study.lengths import Lengths, count, length_of
 from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.study_config import Study
-from reasonrft.study.time_left import seconds_left, spoken
+from reasonrft.study.time_left import seconds_left
 
 
 @dataclass

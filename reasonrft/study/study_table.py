@@ -1,17 +1,16 @@
 """The study's table: means over seeds by paradigm, task and split, and what they have cost."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from reasonrft.evaluation.table_formats import Row, csv_table, markdown_table
 from reasonrft.evaluation.tables import heading
 from reasonrft.files import Staging
 from reasonrft.report.estimates import Estimate, estimate_means
 from reasonrft.report.table_cells import bounds, percent
+from reasonrft.study.cell_results import read_summary
 from reasonrft.study.cells import Cell
 from reasonrft.tasks import title_of
 
@@ -73,12 +72,6 @@ def _figures(home: Path, cells: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[
                     accuracies = [tally["strict"] for tally in of_mode]
                     questions = min(tally["n"] for tally in of_mode)
                     yield (task, split, mode), estimate_means(accuracies, questions)
-
-
-def read_summary(folder: Path) -> dict[str, Any] | None:
-    """What the test of a cell has left; the last one where weights were tested twice."""
-    files = sorted(folder.glob("evaluation/*/summary.json"), key=lambda path: path.stat().st_mtime)
-    return json.loads(files[-1].read_bytes()) if files else None
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
