@@ -1,18 +1,21 @@
 """Measures what a policy sees in images, and how much it reasons already.
 
     python benchmarks/perception.py --policy tiny
+    python benchmarks/perception.py --policy tiny --levels [1,2]
 
 Attributes: whether the most likely next token of a caption is right, given the true tokens before
 it, on held-out scenes of each kind and on real CLEVR images if they stand beside the repository.
-Questions: accuracy of greedy answers, beside the share of the most frequent answer.
+Questions: accuracy of greedy answers, beside the share of the most frequent answer. With levels,
+questions are asked that give all facts in words: what is wrong there is not seen wrongly.
 """
 
 import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 import torch
 from jsonargparse import CLI
@@ -31,6 +34,12 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "real" / "clevr"
 REAL_SIZE = {"width": 480, "height": 320}
 TASKS = ("counting", "structure", "transformation")
 
+IN_WORDS: dict[str, dict[str, Any]] = {
+    "counting": {"text_only": True},
+    "structure": {"words": 1.0, "whole": 0.0},
+    "transformation": {"words": 1.0, "whole": 0.0},
+}
+"""Arguments of perception's worlds with which questions hold all facts."""
 _SEEN = r"(?P<size>\w+) (?P<colour>\w+) (?P<material>\w+) (?P<shape>\w+)"
 PATTERNS = {
     "counting": [rf"x(?P<x>\d) y(?P<y>\d) {_SEEN}\."],
@@ -63,6 +72,7 @@ def measure(
     batch_size: int = 32,
     answer_tokens: int = 256,
     real: str = str(REAL),
+    levels: Sequence[int] = (),
     output: str | None = None,
 ) -> None:
     """Print tables as Markdown.
@@ -74,32 +84,40 @@ def measure(
         batch_size: Problems read together.
         answer_tokens: Most tokens of an answer.
         real: Folder of real CLEVR images with their scenes.json.
+        levels: Levels of the worlds to be measured, instead of the preset and of real images.
         output: JSON file to write as well.
     """
     model = Policy(policy)
     model.load()
     model.eval()
     seen = {}
-    for task in TASKS:
-        world = make_world(f"perception-{task}", "tiny", whole=1.0)
-        for look in world.looks:  # type: ignore[attr-defined]
-            problems = (world.problem(look, index) for index in range(scenes))
-            seen[f"{task}, {look}"] = attributes(model, problems, task, batch_size)
-    if Path(real).is_dir():
-        images = real_problems(Path(real))
-        seen["real CLEVR"] = attributes(model, images, "counting", batch_size)
-    print_attributes(seen)
     answered = {}
-    for task in TASKS:
-        world = make_world(task, "tiny")
-        for split in world.splits[2:]:
-            asked = [world.problem(split, index) for index in range(questions)]
-            if asked:
-                answered[f"{task}, {split}"] = answers(model, asked, batch_size, answer_tokens)
+    for task, level in product(TASKS, levels or (None,)):
+        name = task if level is None else f"{task} {level}"
+        world = make_world(f"perception-{task}", "tiny", level=level, whole=1.0)
+        for look in world.looks:  # type: ignore[attr-defined]
+            shown = (world.problem(look, index) for index in range(scenes))
+            seen[f"{name}, {look}"] = attributes(model, shown, task, batch_size)
+        for split, asked in asked_of(task, level, questions):
+            answered[f"{name}, {split}"] = answers(model, asked, batch_size, answer_tokens)
+    if not levels and Path(real).is_dir():
+        seen["real CLEVR"] = attributes(model, real_problems(Path(real)), "counting", batch_size)
+    print_attributes(seen)
     print_answers(answered)
     if output:
         results = {"policy": policy, "attributes": seen, "questions": answered}
         Path(output).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def asked_of(task: str, level: int | None, count: int) -> Iterator[tuple[str, list[Problem]]]:
+    """The task's questions by test split; of a level, also some that give all facts in words."""
+    world = make_world(task, "tiny", level=level)
+    splits = {split: (world, split) for split in world.splits[2:]}
+    if level is not None:
+        worded = make_world(f"perception-{task}", "tiny", level=level, **IN_WORDS[task])
+        splits["facts in words"] = worded, "val"
+    for name, (asking, split) in splits.items():
+        yield name, [asking.problem(split, index) for index in range(count)]
 
 
 def real_problems(folder: Path) -> Iterator[Problem]:

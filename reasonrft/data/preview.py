@@ -27,7 +27,7 @@ def preview(
 
     Args:
         source: File, folder, saved data set, name on the Hugging Face hub, or a generated world:
-            world:TASK or world:TASK:PRESET, with --split.
+            world:TASK, world:TASK:PRESET or world:TASK:PRESET:LEVEL, with --split.
         output: PNG to write.
         count: How many records to draw.
         per_row: Cards side by side.
@@ -69,8 +69,10 @@ def _write(chosen: list[Problem], of: int, output: str, per_row: int) -> int:
 
 def _drawn(source: str, split: str, count: int, seed: int) -> list[Problem]:
     """The first problems of a generated world."""
-    _, task, *preset = source.split(":")
-    world = make_world(task, ":".join(preset) or None, seed)
+    task, preset, level = (*source.split(":", 3)[1:], "", "")[:3]
+    if level and not level.isdecimal():
+        raise DataError(f"{source}: a level is a whole number from 1, not {level!r}")
+    world = make_world(task, preset or None, seed, int(level) if level else None)
     if split not in world.splits:
         raise DataError(
             f"the {task} world has no split {split!r}: it has {', '.join(world.splits)}"

@@ -234,7 +234,7 @@ def _searches(
     things: Sequence[Description], places: Sequence[str], values: Values, rng: random.Random
 ) -> Iterator[Ask]:
     """Where all things of one or two kinds are; thoughts say the kinds in plain words first."""
-    values = values | {"shape": [thing["shape"] for thing in things]}
+    values = {**values, "shape": [thing["shape"] for thing in things]}
     for thing in (*things, _thing(rng, values)):
         kinds = [_kind(rng, thing)]
         if rng.random() < _TWO_KINDS:

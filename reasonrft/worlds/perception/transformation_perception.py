@@ -227,7 +227,7 @@ def _comparisons(state: State, sizes: Sequence[str], rng: random.Random) -> Iter
     intro = question_of(state)
     for number, item in enumerate(state):
         changed = rng.sample(SEEN, rng.choice((0, 1, 1, 1, 2)))
-        values = {
+        values: dict[str, Any] = {
             key: rng.choice([value for value in _values(key, sizes) if value != getattr(item, key)])
             for key in SEEN
             if key in changed

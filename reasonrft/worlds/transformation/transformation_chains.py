@@ -81,11 +81,14 @@ class Story:
         return [change.value for change in self.changes if change.attribute == attribute]
 
 
-def write_chain(sample: Sample, style: Style, rng: random.Random) -> str:
-    """The comparison of two images that ends with the answer; the wording is random."""
+def write_chain(sample: Sample, style: Style, rng: random.Random, places: bool = True) -> str:
+    """The comparison of two images that ends with the answer; the wording is random.
+
+    Without places, compact chains leave out where objects stand, as where nothing ever moves.
+    """
     answer = answer_of(sample.transformations)
     if style == "compact":
-        lines = [_compact(story, total) for story, total in _tallied(sample)]
+        lines = [_compact(story, total, places) for story, total in _tallied(sample)]
         return "\n".join([*lines, f"answer {answer}"])
     sentences = (_BEFORE, _AFTER, _ATTRIBUTE, _SHIFT, _CALLS)
     voice = [rng.randrange(len(ways)) for ways in sentences]
@@ -182,11 +185,11 @@ def _worded_moves(story: Story, voice: int) -> str:
     )
 
 
-def _compact(story: Story, total: int) -> str:
+def _compact(story: Story, total: int, places: bool) -> str:
     """One object's line, of few distinct words."""
-    parts = [f"{story.number} {_compact_item(story.before, True)}"]
-    parts.append(_compact_item(story.after, story.after.visible))
-    if story.before.visible or story.after.visible:
+    parts = [f"{story.number} {_compact_item(story.before, True, places)}"]
+    parts.append(_compact_item(story.after, story.after.visible, places))
+    if places and (story.before.visible or story.after.visible):
         parts.append(_compact_moves(story))
     if story.after.visible:
         values = [(name, "/".join(story.values(name)) or "same") for name in SEEN]
@@ -196,7 +199,9 @@ def _compact(story: Story, total: int) -> str:
     return " ; ".join(parts)
 
 
-def _compact_item(item: Item, named: bool) -> str:
+def _compact_item(item: Item, named: bool, places: bool) -> str:
+    if not places:
+        return name_of(item)
     place = "r{} c{}".format(*cell(item)) if item.visible else "off"
     return f"{name_of(item)} {place}" if named else place
 

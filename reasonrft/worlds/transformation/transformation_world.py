@@ -112,6 +112,7 @@ class TransformationWorld(World):
         self.width, self.height, self.antialias = width, height, antialias
         self.visible, self.steps = _range(visible, "visible"), _range(steps, "steps")
         self.attributes, self.full = tuple(attributes), moves == "full"
+        self.moves = self.full or "position" in self.attributes
         self.style, self.light, self.clear = style, tuple(light), checked_clear(clear)
         self.sizes = checked_sizes(sizes)
         if strange := [name for name in self.attributes if name not in ORDER]:
@@ -132,7 +133,7 @@ class TransformationWorld(World):
             images=tuple(self._image(shot, light) for shot in (scene.first, scene.last[view])),
             question=question_of(sample.initial),
             answer=answer_of(sample.transformations),
-            cot=write_chain(sample, self.style, drawn.randomness("words")),
+            cot=write_chain(sample, self.style, drawn.randomness("words"), self.moves),
             meta={"split": split, "view": view, **facts(sample)},
         )
 
