@@ -24,7 +24,6 @@ PARSED_ONLY = {
     r"vllm\.yaml": "samples with a server; tests/rollout/test_vllm_training.py has one",
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
-    r"path/to/records": "the path stands for a file of yours",
     r"trainer\.devices [48]": "takes so many devices; tests/cli/test_two_devices.py takes two",
     r"recipes/": "tests/cli/test_configs.py trains with each",
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",

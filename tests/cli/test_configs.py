@@ -45,6 +45,8 @@ TINY = [
     ("tiny/perception.yaml", "tiny/tower.yaml"),
     ("tiny/words.yaml",),
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
+    ("tiny/levels.yaml",),
+    ("tiny/facts.yaml",),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
 
