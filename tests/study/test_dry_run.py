@@ -53,7 +53,7 @@ def test_matched_compute_is_that_of_both_stages_of_rft():
 
 
 @pytest.mark.parametrize(
-    ("name", "paradigm"), [("tiny", "cot-sft"), ("qwen2vl_2b", "rft"), ("qwen2vl_7b", "ans-sft")]
+    ("name", "paradigm"), [("tiny", "cot-sft"), ("qwen2vl_2b", "rft"), ("qwen2vl_7b", "rft")]
 )
 def test_a_study_that_ships_shows_its_runs_and_writes_nothing(name, paradigm, tmp_path):
     fewer = {"paradigms": {"zero-shot": {}, paradigm: {}}, "tasks": {"counting": {}}}
