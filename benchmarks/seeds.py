@@ -6,12 +6,15 @@ Runs that left their figures are not run again.
 """
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from forked_run import run_forked
 from jsonargparse import CLI
+
+from reasonrft.cli.child_runs import ChildRuns
 
 Figures = Mapping[str, Any]
 
@@ -47,7 +50,12 @@ def repeat(
 def start(config: str, seed: int, home: Path, options: Mapping[str, Any]) -> None:
     overrides = {"seed_everything": seed, "trainer.default_root_dir": home, **options}
     told = (f"--{name}={value}" for name, value in overrides.items())
-    run_forked(["fit", "--config", config, *told])
+    args, log = ["fit", "--config", config, *told], home / "log.txt"
+    print(f"$ reasonrft {shlex.join(args)} >> {log} 2>&1", file=sys.stderr, flush=True)
+    with ChildRuns() as children:
+        child = children.run(args, log)
+    if child.exit_code:
+        sys.exit(f"{child.last_words} ({log})")
 
 
 def rows(summary: Figures) -> Iterator[tuple[str, ...]]:

@@ -51,6 +51,8 @@ class Staging:
             self.write(place, image)
 
     def _draft(self, place: Path) -> Path:
+        if place.exists() and not place.is_file():  # /dev/null would be no more
+            raise BadInput(f"{place} is a folder or a device: name an ordinary file")
         self._make_folder(place.parent)
         draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
         self._waiting[place] = draft

@@ -15,7 +15,7 @@ from reasonrft.cli.quiet import silence
 from reasonrft.errors import BadInput
 from reasonrft.study.cells import cells_of, check_config, read_cell
 from reasonrft.study.dry_run import show_runs
-from reasonrft.study.forked_command import preload
+from reasonrft.study.forked_calls import preload
 from reasonrft.study.lengths import Lengths, lengths_of
 from reasonrft.study.run_study import StudyRun
 from reasonrft.study.study_config import Expected, Study, check

@@ -11,8 +11,9 @@ from reasonrft.errors import BadInput
 History = dict[str, dict[int, float]]
 """Values of each metric by step."""
 
+COMPUTE = "perf/compute_tokens"
 _KEPT = re.compile(
-    r"train/(reward|accuracy|completion_length|entropy|kl|loss)|val/.+/(accuracy|tokens)"
+    r"train/(reward|accuracy|completion_length|entropy|kl|loss)|val/.+/(accuracy|tokens)|" + COMPUTE
 )
 
 
@@ -23,7 +24,7 @@ def metric_files(folder: Path) -> list[Path]:
 
 
 def read_history(folder: Path) -> History:
-    """The metrics that are drawn; a run that went on replaces what came after its start."""
+    """What is drawn or counted; a run that went on replaces what came after its start."""
     history: History = {}
     for file in metric_files(folder):
         points = list(_points(file))

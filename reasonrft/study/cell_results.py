@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import signal
 from pathlib import Path
+from typing import Any
 
-from reasonrft.errors import printable
+from reasonrft.report.metric_files import COMPUTE, read_history
 from reasonrft.study.cells import Cell
 from reasonrft.study.recipes import Stage, chosen_checkpoint
-from reasonrft.study.run_metrics import best_validation, compute_tokens
 from reasonrft.study.study_config import STAGE_1
 
 
@@ -26,29 +25,29 @@ def measure(cell: Cell, stage: Stage, folder: Path) -> None:
     }
 
 
-def how(code: int) -> str:
-    """How a process ended that did not end well."""
-    return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
+def compute_tokens(folder: Path) -> float:
+    """Tokens of forward passes in all steps of a run."""
+    return sum(read_history(folder).get(COMPUTE, {}).values())
 
 
-def last_words(log: Path) -> str:
-    """The sentence that a run has ended with; else its last line."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    said = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
-    own = [line for line in said if line.startswith("reasonrft: ")]
-    return printable((own or said)[-1].removeprefix("reasonrft: "))
+def best_validation(folder: Path, task: str) -> tuple[int, float] | None:
+    """Step and accuracy of the best validation, the first of equal ones."""
+    values = read_history(folder).get(f"val/{task}/val/accuracy")
+    return max(values.items(), key=lambda pair: pair[1]) if values else None
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """What the test of a cell has left; the last one where weights were tested twice."""
+    files = sorted(folder.glob("evaluation/*/summary.json"), key=lambda path: path.stat().st_mtime)
+    return json.loads(files[-1].read_bytes()) if files else None
 
 
 def accuracies(folder: Path) -> str:
     """Strict accuracies of a cell's test, in %."""
-    for path in folder.glob("evaluation/*/summary.json"):
-        tasks = json.loads(path.read_bytes())["tasks"]
-        return ", ".join(
-            f"{split} {100 * tally['strict']:.1f}"
-            for splits in tasks.values()
-            for split, tally in splits.items()
-        )
-    return "no figures"
+    summary = read_summary(folder) or {"tasks": {}}
+    splits = [split for tallies in summary["tasks"].values() for split in tallies.items()]
+    shown = (f"{split} {100 * tally['strict']:.1f}" for split, tally in splits)
+    return ", ".join(shown) or "no figures"
 
 
 def drop_checkpoints(folder: Path) -> None:

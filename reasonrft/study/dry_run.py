@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reasonrft.durations import spoken
 from reasonrft.errors import BadInput
 from reasonrft.modules.step_metrics import TRAINED
 from reasonrft.study.cells import Cell, cells_of
-from reasonrft.study.forked_command import result_of
+from reasonrft.study.forked_calls import result_of
 from reasonrft.study.lengths import Key, Lengths
 from reasonrft.study.recipes import TEST_OPTIONS, Stage, command, stages
 from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import MATCHED, STAGE_1, Expected, Study
-from reasonrft.study.time_left import spoken
 
 GIB = 2**30
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reasonrft.errors import BadInput
 from reasonrft.study.cells import Cell, needed
-from reasonrft.study.forked_command import result_of
+from reasonrft.study.forked_calls import result_of
 from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.run_settings import Settings, resolve
 from reasonrft.study.study_config import Study, needs

@@ -1,14 +1,13 @@
 """The command lines of a cell: a stage is a run of `fit`, or the test of what came of it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from reasonrft.cli.config_files import checked_config
+from reasonrft.cli.fit_options import as_options
 from reasonrft.study.cells import Cell
 from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import MATCHED, STAGE_1, Options, Study
@@ -92,7 +91,7 @@ def command(
         if stage.paradigm != "zero-shot":
             options["ckpt_path"] = str(chosen_checkpoint(folder))
     named = (part for config in configs for part in ("--config", config))
-    return ["fit" if stage.trains else "test", *named, *as_arguments(options)]
+    return ["fit" if stage.trains else "test", *named, *as_options(options)]
 
 
 def configs_of(study: Study, task: str, paradigm: str) -> list[str]:
@@ -124,11 +123,3 @@ def chosen_checkpoint(folder: Path) -> Path:
     """The best on the validation; the last one where nothing was validated."""
     best, last = (folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt"))
     return last if last.exists() and not best.exists() else best
-
-
-def as_arguments(options: Mapping[str, Any]) -> list[str]:
-    return [f"--{key}={_text(value)}" for key, value in options.items()]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -1,12 +1,11 @@
 """What a command line resolves to, of what a study reckons with."""
 
-import contextlib
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reasonrft.cli.fit_options import parsed_config
 from reasonrft.errors import BadInput
 
 
@@ -39,21 +38,7 @@ class Settings:
 
 def resolve(args: Sequence[str], problems: int) -> Settings:
     """Settings of `fit` with these arguments on so many problems; nothing is made or trained."""
-    from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
-
-    class ParsedCLI(ReasonRFTCLI):
-        def instantiate_classes(self) -> None:
-            """Nothing is made."""
-
-        def _run_subcommand(self, subcommand: str) -> None:
-            """Nothing is trained."""
-
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            config = command_line(args, ParsedCLI).config["fit"]
-    except SystemExit as stop:
-        raise BadInput(said.getvalue().strip().removeprefix("reasonrft: ")) from stop
+    config = parsed_config(args)
     return settings_of(config["trainer"], config["model"], config["data"]["init_args"], problems)
 
 

@@ -1,50 +1,36 @@
 """The cells of a study, side by side, until all are done."""
 
-import os
-import signal
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkProcess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reasonrft.cli.interrupts import exit_code_of
-from reasonrft.errors import BadInput
-from reasonrft.study.cell_results import (
-    accuracies,
-    drop_checkpoints,
-    how,
-    last_words,
-    measure,
-)
+from reasonrft.cli.child_runs import ChildRun, ChildRuns
+from reasonrft.cli.interrupts import Interrupted, exit_code_of
+from reasonrft.durations import spoken
+from reasonrft.errors import BadInput, printable
+from reasonrft.study.cell_results import accuracies, drop_checkpoints, measure
 from reasonrft.study.cells import Cell, machine, needed, write_study
-from reasonrft.study.forked_command import result_of, start
+from reasonrft.study.forked_calls import result_of
 from reasonrft.study.lengths import Lengths, count, length_of
 from reasonrft.study.recipes import Stage, command, stages
 from reasonrft.study.study_config import Study
-from reasonrft.study.time_left import seconds_left, spoken
-
-PATIENCE = 60.0
-"""Seconds in which runs that are told to end finish their step, before they are killed."""
+from reasonrft.study.time_left import seconds_left
 
 
 @dataclass
 class Running:
-    """A cell under way: its stages to come, and the process of the one that runs."""
+    """A cell under way: its stages to come, and the one that runs."""
 
     cell: Cell
     left: list[Stage]
     stage: Stage | None = None
-    process: ForkProcess | None = None
-    began: float = field(default_factory=time.monotonic)
+    child: ChildRun | None = None
 
     @property
     def spent(self) -> float:
-        return time.monotonic() - self.began
+        return self.child.seconds if self.child else 0.0
 
 
 class StudyRun:
@@ -69,32 +55,28 @@ class StudyRun:
         self.study, self.config, self.cells = study, config, cells
         self.lengths, self.jobs = lengths, jobs
         self.home = study.home
-        self.threads = max(1, (os.cpu_count() or 1) // jobs)
         self.running: list[Running] = []
-        self.told: list[int] = []
         self.machine = result_of(machine)
 
     def run(self) -> int:
         """The exit code."""
         self._write()
-        with self._signals():
-            while not self.told and self._step():
-                pass
-            if self.told:
-                self._end()
-                return exit_code_of(self.told[0])
+        try:
+            with ChildRuns(self.jobs) as children:
+                while self._fill(children):
+                    ended = children.wait()
+                    for run in [run for run in self.running if run.child in ended]:
+                        self._stage_ended(children, run)
+        except Interrupted as error:
+            self._pause()
+            return exit_code_of(error.number)
         return int(any(cell.state != "done" for cell in self.cells))
 
-    def _step(self) -> bool:
-        """Begin what can begin, and wait for the end of a process; False when all is over."""
+    def _fill(self, children: ChildRuns) -> bool:
+        """Begin what can begin; whether any runs."""
         while len(self.running) < self.jobs and (cell := self._next()) is not None:
-            self._begin(cell)
-        if not self.running:
-            return False
-        processes = {run.process.sentinel: run for run in self.running if run.process}
-        for sentinel in wait(list(processes), timeout=0.5):
-            self._stage_ended(processes[sentinel])  # type: ignore[index]
-        return True
+            self._begin(children, cell)
+        return bool(self.running)
 
     def _next(self) -> Cell | None:
         """The first cell that waits for no other; one whose figures are missing fails."""
@@ -108,18 +90,18 @@ class StudyRun:
                 return cell
         return None
 
-    def _begin(self, cell: Cell) -> None:
+    def _begin(self, children: ChildRuns, cell: Cell) -> None:
         run = Running(cell, stages(self.study, cell))
         run.left = [stage for stage in run.left if stage.name not in cell.seconds]
         cell.state = "running"
         self.running.append(run)
         self._say(cell, f"begins{self._time_left()}")
         if run.left:
-            self._next_stage(run)
+            self._next_stage(children, run)
         else:  # its last stage ended as the study did
             self._done(run)
 
-    def _next_stage(self, run: Running) -> None:
+    def _next_stage(self, children: ChildRuns, run: Running) -> None:
         cell, run.stage = run.cell, run.left.pop(0)
         try:
             settings = length_of(cell, run.stage, self.lengths, self.cells)
@@ -132,21 +114,17 @@ class StudyRun:
             count(self.study, cell, run.stage, settings, self.lengths)
         cell.commands = [*(c for c in cell.commands if c != args), args]
         cell.write(self.home)
-        run.began = time.monotonic()
-        run.process = start(args, self._log(cell), self.threads)
+        run.child = children.start(args, self._log(cell))
 
-    def _stage_ended(self, run: Running) -> None:
-        assert run.process is not None and run.stage is not None
-        run.process.join()
-        cell, code = run.cell, run.process.exitcode
-        if code:
+    def _stage_ended(self, children: ChildRuns, run: Running) -> None:
+        assert run.child is not None
+        if run.child.exit_code:
             self.running.remove(run)
-            if not self.told:
-                self._fail(cell, f"{how(code)}: {last_words(self._log(cell))}")
+            self._fail(run.cell, printable(run.child.last_words))
             return
         self._keep(run)
         if run.left:
-            self._next_stage(run)
+            self._next_stage(children, run)
         else:
             self._done(run)
 
@@ -194,33 +172,11 @@ class StudyRun:
         """The study's file, whole or as it was."""
         write_study(self.home, self.study.name, self.config, self.machine, self.cells)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        before = {
-            number: signal.signal(number, lambda number, frame: self.told.append(number))
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _end(self) -> None:
-        """Let all runs save what they have; a second signal, or a run that hangs, kills them."""
-        print("ending: runs finish their step, and are saved", file=sys.stderr, flush=True)
-        processes = [run.process for run in self.running if run.process]
-        for process in processes:
-            process.terminate()
-        end = time.monotonic() + PATIENCE
-        while any(p.exitcode is None for p in processes):
-            if len(self.told) > 1 or time.monotonic() > end:
-                for process in processes:
-                    process.kill()
-            wait([p.sentinel for p in processes if p.exitcode is None], timeout=0.2)
+    def _pause(self) -> None:
+        """All runs have been ended: note how far they came."""
         for run in self.running:
             run.cell.state = "waiting"
-            if run.process and run.process.exitcode == 0:  # just before it was told
+            if run.child and run.child.exit_code == 0:  # just before it was told
                 self._keep(run)
             else:
                 run.cell.unfinished += run.spent

@@ -1,40 +1,20 @@
 """The study's table: means over seeds by paradigm, task and split, and what they have cost."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from reasonrft.evaluation.table_formats import Row, csv_table, markdown_table
 from reasonrft.evaluation.tables import heading
 from reasonrft.files import Staging
+from reasonrft.report.estimates import Estimate, estimate_means
+from reasonrft.report.table_cells import bounds, percent
+from reasonrft.study.cell_results import read_summary
 from reasonrft.study.cells import Cell
-from reasonrft.study.seed_interval import seed_interval
 from reasonrft.tasks import title_of
 
 MODES = {"own": "images", "blind": "blind", "swapped": "swapped"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A row's accuracy on a split: of all its seeds."""
-
-    accuracies: Sequence[float]
-    questions: int
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.accuracies)
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return seed_interval(self.accuracies, self.questions)
-
-    def __str__(self) -> str:
-        low, high = (f"{100 * bound:.1f}" for bound in self.interval)
-        return f"{100 * self.mean:.1f} [{low}, {high}]"
 
 
 Key = tuple[str, str, str]
@@ -46,7 +26,8 @@ class Line:
     """A row of the table: a paradigm, on all problems or on a share of them."""
 
     name: str
-    figures: Mapping[Key, Figure]
+    figures: Mapping[Key, Estimate]
+    """Accuracies over all seeds."""
     cells: Mapping[str, Sequence[Cell]]
     """Those that are done, by task."""
 
@@ -80,7 +61,7 @@ def _tasks(cells: Sequence[Cell]) -> list[str]:
     return list(dict.fromkeys(cell.task for cell in cells))
 
 
-def _figures(home: Path, cells: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[Key, Figure]]:
+def _figures(home: Path, cells: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[Key, Estimate]]:
     for task, own in cells.items():
         summaries = [summary for cell in own if (summary := read_summary(home / cell.folder))]
         for split in dict.fromkeys(split for s in summaries for split in s["tasks"].get(task, {})):
@@ -89,13 +70,8 @@ def _figures(home: Path, cells: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[
                 of_mode = [t if mode == "own" else t[mode] for t in tallies if mode in (*t, "own")]
                 if of_mode:
                     accuracies = [tally["strict"] for tally in of_mode]
-                    yield (task, split, mode), Figure(accuracies, min(t["n"] for t in of_mode))
-
-
-def read_summary(folder: Path) -> dict[str, Any] | None:
-    """What the test of a cell has left; the last one where weights were tested twice."""
-    files = sorted(folder.glob("evaluation/*/summary.json"), key=lambda path: path.stat().st_mtime)
-    return json.loads(files[-1].read_bytes()) if files else None
+                    questions = min(tally["n"] for tally in of_mode)
+                    yield (task, split, mode), estimate_means(accuracies, questions)
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
@@ -116,9 +92,13 @@ def as_markdown(lines: Sequence[Line]) -> str:
 def _accuracies(lines: Sequence[Line], keys: Sequence[Key]) -> tuple[Row, list[Row]]:
     head = ["", *(f"{title_of(task)}: {heading(split)}" for task, split, _ in keys), "seeds"]
     return head, [
-        [line.name, *(str(line.figures.get(key, "-")) for key in keys), _seeds(line)]
+        [line.name, *(_shown(line.figures.get(key)) for key in keys), _seeds(line)]
         for line in lines
     ]
+
+
+def _shown(found: Estimate | None) -> str:
+    return "-" if found is None else f"{percent(found.mean)} {bounds(found)}"
 
 
 def _seeds(line: Line) -> str:
@@ -131,7 +111,7 @@ def _seen(lines: Sequence[Line], keys: Sequence[Key]) -> tuple[Row, list[Row]]:
     places = list(dict.fromkeys(key[:2] for key in keys))
     rows = [
         [f"{line.name}, {task}: {heading(split)}"]
-        + [str(line.figures.get((task, split, mode), "-")) for mode in MODES]
+        + [_shown(line.figures.get((task, split, mode))) for mode in MODES]
         for line in lines
         for task, split in places
         if (task, split, "own") in line.figures
@@ -160,10 +140,10 @@ def as_csv(lines: Sequence[Line]) -> str:
     head = ["row", "task", "split", "images", "mean", "low", "high", "seeds", "questions", *costs]
     rows: list[list[object]] = [list(head)]
     for line in lines:
-        for (task, split, mode), figure in line.figures.items():
+        for (task, split, mode), found in line.figures.items():
             rows.append(
-                [line.name, task, split, MODES[mode], figure.mean, *figure.interval]
-                + [len(figure.accuracies), figure.questions]
+                [line.name, task, split, MODES[mode], found.mean, found.low, found.high]
+                + [found.runs, found.questions]
                 + [line.cost(task, name) for name in costs]
             )
     return csv_table(rows)

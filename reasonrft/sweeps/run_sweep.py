@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reasonrft.cli.child_runs import PATIENCE, ChildRun, ChildRuns
+from reasonrft.durations import spoken
 from reasonrft.errors import BadInput, printable
 from reasonrft.sweeps.hparams import write_hparams
 from reasonrft.sweeps.search import next_values
@@ -123,19 +124,12 @@ class SweepRun:
         mean = statistics.fmean(one.seconds for one in done or ended)
         left = mean * (self.total - len(ended)) / self.jobs
         place = f"trial {trial.number} ({len(ended)} of {self.total})"
-        time = f"{trial.seconds:.0f} s, about {_duration(left)} left"
+        time = f"{spoken(trial.seconds)}, about {spoken(left)} left"
         return f"{place}: {told(trial.values)}: {outcome}; {time}"
 
 
 def total_trials(sweep: Sweep) -> int:
     return sweep.trials or combinations(sweep.keys) or 0
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
 def _wait_for_end(folder: Path) -> None:

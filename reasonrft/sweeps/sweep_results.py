@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from reasonrft.evaluation.table_formats import Row, markdown_table
 from reasonrft.files import Staging
 from reasonrft.sweeps.sweep_chart import draw_sweep
 from reasonrft.sweeps.sweep_config import Sweep
@@ -22,7 +23,7 @@ def ranked(trials: Sequence[Trial], mode: str) -> list[Trial]:
     return sorted(trials, key=place)
 
 
-def rows(sweep: Sweep, trials: Sequence[Trial]) -> list[list[str]]:
+def rows(sweep: Sweep, trials: Sequence[Trial]) -> list[Row]:
     """Header and trials, the best first."""
     header = ["trial", str(sweep.metric), "step", *sweep.keys, "seconds", "state"]
     return [header] + [
@@ -38,14 +39,7 @@ def rows(sweep: Sweep, trials: Sequence[Trial]) -> list[list[str]]:
     ]
 
 
-def markdown(table: Sequence[Sequence[str]]) -> str:
-    escaped = [[cell.replace("|", r"\|") for cell in row] for row in table]
-    lines = ["| " + " | ".join(row) + " |" for row in escaped]
-    lines.insert(1, "|" + "---|" * len(table[0]))
-    return "\n".join(lines) + "\n"
-
-
-def as_csv(table: Sequence[Sequence[str]]) -> str:
+def as_csv(table: Sequence[Row]) -> str:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows(table)
     return file.getvalue()
@@ -53,10 +47,11 @@ def as_csv(table: Sequence[Sequence[str]]) -> str:
 
 def write_results(sweep: Sweep, trials: Sequence[Trial]) -> str:
     """Write sweep.md, sweep.csv and sweep.png; the table."""
-    table = rows(sweep, trials)
+    head, *lines = table = rows(sweep, trials)
+    text = markdown_table(head, lines) + "\n"
     with Staging() as staging:
-        staging.write(sweep.folder / "sweep.md", markdown(table).encode())
+        staging.write(sweep.folder / "sweep.md", text.encode())
         staging.write(sweep.folder / "sweep.csv", as_csv(table).encode())
         if any(trial.value is not None for trial in trials):
             staging.write(sweep.folder / "sweep.png", draw_sweep(sweep, trials))
-    return markdown(table)
+    return text

@@ -1,37 +1,14 @@
 """The command line of a trial's fit, and whether the parser takes all that a sweep may say."""
 
-import io
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
 from dataclasses import replace
 from typing import Any
 
+from reasonrft.cli.fit_options import as_options, parsed_config, shown
 from reasonrft.cli.run_defaults import validation_metric
-from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
 from reasonrft.errors import BadInput
 from reasonrft.sweeps.sweep_config import Range, Sweep
 from reasonrft.sweeps.trials import Run
-
-
-class ParsedCLI(ReasonRFTCLI):
-    """Reads a configuration as `fit` does, and makes nothing of it."""
-
-    def instantiate_classes(self) -> None:
-        """Nothing is made."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Nothing is trained."""
-
-
-def as_options(values: Mapping[str, Any]) -> list[str]:
-    """Values as they stand on a command line."""
-    return [f"--{key}={shown(value)}" for key, value in values.items()]
-
-
-def shown(value: Any) -> str:
-    """A value as `fit` takes it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def label(value: Any) -> str:
@@ -96,12 +73,7 @@ def _samples(choices: Sequence[Any] | Range) -> list[Any]:
 def _parsed(sweep: Sweep, values: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a run with these values; `BadInput` where there is none."""
     run = Run(sweep.seeds[0], str(sweep.folder / "trial-001"), "")
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            return command_line(fit_arguments(sweep, values, run), ParsedCLI)._plain_config()
-    except SystemExit as stop:
-        raise BadInput(said.getvalue().strip().rpartition("reasonrft: ")[2]) from stop
+    return parsed_config(fit_arguments(sweep, values, run))
 
 
 def _metric(metric: str | None, config: Mapping[str, Any]) -> str:

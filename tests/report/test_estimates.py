@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reasonrft.evaluation.intervals import wilson_interval
-from reasonrft.report.estimates import estimate, gap, spread_of
+from reasonrft.report.estimates import estimate, estimate_means, gap, spread_of
 from reasonrft.report.paired_tests import holm, mcnemar, student, two_sided
 
 
@@ -81,6 +81,19 @@ def test_what_runs_differ_by_is_told_from_what_questions_do():
     assert spread.degrees == 2
     # sqrt((1.96^2 / 72 + 4.3027^2 * 16 / 432) / (1/72 + 16/432)), of t = 4.3027
     assert spread.deviations(1.959964) == pytest.approx(3.8094, rel=1e-3)
+
+
+def test_means_alone_have_the_interval_of_their_questions_and_of_their_runs():
+    # Variances over 100 questions .25 / 100, over runs .01 / 3 less a third of that: both .0025.
+    # They are off as 50 answers are, by sqrt((1.96^2 + 4.3027^2) / 2) deviations.
+    found = estimate_means([0.4, 0.5, 0.6], 100)
+    assert (found.low, found.high) == pytest.approx(wilson_interval(0.5, 50, 3.3432), abs=1e-4)
+    assert (found.questions, found.runs) == (100, 3)
+    # One run, or several that agree, leave the questions.
+    for means in ([0.3], [0.3] * 3):
+        found = estimate_means(means, 50)
+        assert (found.low, found.high) == pytest.approx(wilson_interval(0.3, 50))
+    assert estimate_means([0.0, 0.0], 50).high == pytest.approx(wilson_interval(0.0, 50)[1])
 
 
 def test_a_gap_of_two_runs():

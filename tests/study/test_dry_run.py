@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from reasonrft.cli.fit_options import as_options
 from reasonrft.study.cells import Cell
 from reasonrft.study.dry_run import Work, matched, training, work_of
-from reasonrft.study.recipes import Stage, as_arguments
+from reasonrft.study.recipes import Stage
 from reasonrft.study.run_settings import Settings
 from reasonrft.study.study_config import Expected
 from tests.starting import Started
@@ -59,7 +60,7 @@ def test_a_study_that_ships_shows_its_runs_and_writes_nothing(name, paradigm, tm
     fewer |= {"shared": [paradigm], "seeds": [0]}
     # A name on the Hub would be asked for again and again where there is no network.
     fewer |= {"policy": "tiny" if name == "tiny" else "./missing"}
-    options = as_arguments(fewer)
+    options = as_options(fewer)
     args = ["study", "--config", f"study/{name}.yaml", "--dry-run", *options]
     printed = Started(args, tmp_path).result()
     counts = re.search(r"together: (\d+) runs, .* one after the other", printed)

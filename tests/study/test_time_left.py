@@ -1,7 +1,5 @@
-import pytest
-
 from reasonrft.study.cells import Cell
-from reasonrft.study.time_left import predicted, seconds_left, spoken
+from reasonrft.study.time_left import predicted, seconds_left
 
 
 def cell(task, paradigm, state="waiting", seconds=None, share=1.0):
@@ -27,11 +25,3 @@ def test_what_runs_has_less_left():
     # 100 - 30 of a stage that has ended - 20 of the one under way, and 100, by two at a time.
     assert seconds_left(cells, {running.folder: 20.0}, 2) == 75
     assert seconds_left([done, cell("counting", "cot-sft")], {}, 1) is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(42.2, "42 s"), (130, "2 min 10 s"), (180, "3 min"), (2465, "41 min"), (7800, "2 h 10 min")],
-)
-def test_time_is_said_as_by_a_person(seconds, said):
-    assert spoken(seconds) == said

@@ -2,9 +2,10 @@
 
 import pytest
 
+from reasonrft.cli.fit_options import as_options
 from reasonrft.errors import BadInput
 from reasonrft.sweeps.sweep_config import Range, Sweep
-from reasonrft.sweeps.trial_options import as_options, checked, label, own_arguments
+from reasonrft.sweeps.trial_options import checked, label, own_arguments
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -1,4 +1,4 @@
-from reasonrft.study.run_metrics import best_validation, compute_tokens
+from reasonrft.study.cell_results import best_validation, compute_tokens
 
 
 def write(folder, version, text):
