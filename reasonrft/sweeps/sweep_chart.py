@@ -49,11 +49,15 @@ def _draw(axes: "Axes", key: str, sweep: Sweep, done: Sequence[Trial], best: Tri
 
 def _places(axes: "Axes", choices: Sequence[Any] | Range, values: Sequence[Any]) -> list[float]:
     """Where values stand on the axis: numbers of a range as such, a list's in its order."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     if isinstance(choices, Range):
         if choices.log:
             axes.set_xscale("log")
+            # Plain numbers, at steps that leave room for each other.
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         elif choices.whole:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         return list(values)
