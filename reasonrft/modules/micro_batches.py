@@ -45,8 +45,8 @@ class MicroBatch:
 
     @property
     def tokens(self) -> int:
-        """Of prompts and completions, with each prompt once."""
-        return sum(group.length for group in self.groups)
+        """Of prompts and completions, with each prompt once; an idle one has none."""
+        return 0 if self.idle else sum(group.length for group in self.groups)
 
     def inputs(self, log_probs: Tensor) -> LossInputs:
         """The loss's inputs. On the first update the policy's log-probs are the old ones."""

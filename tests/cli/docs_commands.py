@@ -17,6 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 TRAINING = ("fit", "validate", "test", "predict")
 NOT_RUN = {
     r"reasonrft\.assets": "makes the tiny model anew, which takes hours",
+    r"study/qwen": "asks the hub for a model; tests/study/test_dry_run.py has stand-ins",
     r"\.\.\.": "the dots stand for a folder with a name of its own",
 }
 """Commands that are not run at all, by what they contain, and why."""

@@ -49,9 +49,10 @@ def faulty(name: str, **arguments: object) -> dict:
             id="a batch of fine-tuning has no finite gradient",
         ),
         pytest.param(
-            *("grpo", CAPITALS, faulty("NotFinite", batch=2), {}),
-            "step 4: the norm of the gradient is ",
-            4,
+            # No group of the batch before has signal.
+            *("grpo", CAPITALS, faulty("NotFinite", batch=3), {}),
+            "step 6: the norm of the gradient is ",
+            6,
             id="a batch of reinforcement has no finite gradient",
         ),
     ],
