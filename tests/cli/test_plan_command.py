@@ -31,7 +31,7 @@ def report(capsys, command: str, **options: object) -> dict:
 def test_a_config_json_is_enough(shape, capsys):
     run(f"{GRPO} --memory 80GiB --policy {shape}")
     said = capsys.readouterr().out
-    assert f"{shape}: prompts 16, prompt tokens 256, completions 8" in said
+    assert f"{shape}: prompts 16, prompt tokens 256, completions 16" in said
     assert "what data.max_tokens allows: 256 tokens" in said
     header = "| GiB on each device | rollout | check | update | optimizer |"
     assert header in said and "| weights |" in said and "| CUDA context |" in said

@@ -159,7 +159,9 @@ def test_an_opened_level_is_said_and_logged(caplog):
             "pass_rate/level_2": 0.25,
         }
         assert note_groups(levels, 1, [(problems[1], 1.0)])["level"] == 1
-    assert caplog.messages == ["level 2 opens: 94% of the last 4 groups of level 1 were right"]
+    # What another library says meanwhile does not matter.
+    said = [message for message in caplog.messages if "level" in message]
+    assert said == ["level 2 opens: 94% of the last 4 groups of level 1 were right"]
     assert note_groups(levels, 2, [(problems[0], 0.5)]) == {"level": 2, "pass_rate/level_1": 0.5}
 
 
