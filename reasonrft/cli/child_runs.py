@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from reasonrft.cli.interrupts import SIGNALS, Interrupted, exit_code_of, say
@@ -114,12 +113,7 @@ class ChildRuns:
         self._before = {number: signal.signal(number, self._notice) for number in SIGNALS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for child in self.running:
             child.kill()
         for number, handler in self._before.items():

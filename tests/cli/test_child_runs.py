@@ -28,7 +28,7 @@ def test_each_has_its_log_and_its_exit_code(tmp_path):
     assert printed[2].startswith("2 no command 'no': use fit,")
 
 
-def sleep(folder: Path) -> None:
+def run_two_slow_commands(folder: Path) -> None:
     """Two commands that end only when they are told to."""
     with ChildRuns(2) as children:
         for name in "ab":
@@ -48,7 +48,7 @@ def test_a_signal_ends_all_of_them(number, tmp_path):
         processes[:] = [int(file.read_text() or 0) for file in tmp_path.glob("*.begun")]
         return len(processes) == 2 and all(processes)
 
-    with Forked(tmp_path, sleep, tmp_path) as forked:
+    with Forked(tmp_path, run_two_slow_commands, tmp_path) as forked:
         forked.wait_for(begun)
         forked.send(number)
         code, said = forked.end()

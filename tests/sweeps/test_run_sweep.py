@@ -119,8 +119,8 @@ def test_a_sweep_that_is_told_to_end_and_then_killed_ends_as_if_undisturbed(
         code, said = started.end()
     assert code == 143 and "ending what runs" in said and "Traceback" not in said
     assert read_trials(folder)[0].state == "running"
-    with FileLock(first / ".lock", timeout=0):
-        pass  # what it had started has ended
+    with FileLock(first / ".lock", timeout=0) as lock:
+        assert lock.is_locked  # by nobody else: what it had started has ended
     (first / "fit.log").unlink()
     with Started(command, tmp_path) as started:
         started.wait_for(lambda: (first / "fit.log").exists())
