@@ -171,9 +171,19 @@ class VLLMServerEngine(RolloutEngine):
             make_question(encoder, self._vocabulary, prompt, sampling, count, seed, step)
             for prompt in batch.prompts
         ]
-        groups = [group * (group_size // count) for group in self.pool.ask(questions)]
-        texts = [[encoder.decode(one.content) for one in group] for group in groups]
-        return Rollout(batch, groups, texts, self.version, self._work(batch, groups))
+        texts: dict[int, list[str]] = {}
+
+        def read(number: int, group: list[Completion]) -> None:
+            texts[number] = [encoder.decode(one.content) for one in group]
+            if self.on_completion:
+                for text, completion in zip(texts[number], group, strict=True):
+                    self.on_completion(batch.problems[number], text, len(completion.ids))
+
+        groups = self.pool.ask(questions, answered=read)
+        repeats = group_size // count
+        groups = [group * repeats for group in groups]
+        all_texts = [texts[number] * repeats for number in range(len(groups))]
+        return Rollout(batch, groups, all_texts, self.version, self._work(batch, groups))
 
     def _check_sampling(self, sampling: Sampling) -> None:
         """Refuse sampling whose log-probs a server would not return as the scorer computes them."""
