@@ -97,7 +97,7 @@ class EndpointReward(Reward):
         self.calls = EndpointCalls(endpoint, seconds, max_tokens)
         self.work: Counter[str] = Counter()
         self._asked: dict[tuple, Asked] = {}
-        """Of the rollout in work, by what a question depends on."""
+        """What is to be rewarded yet, by what a question depends on."""
         self._failed = 0
         """Calls without a grade since the last one that had one."""
         self._paid = (0, 0, 0)
@@ -130,7 +130,8 @@ class EndpointReward(Reward):
                     for group, problem in zip(completions, problems, strict=True)
                 ]
         finally:
-            self._asked.clear()
+            for pair in pairs:
+                self._asked.pop(_key(*pair), None)
         self.current_problem = None
         return rewards
 
@@ -165,7 +166,8 @@ class EndpointReward(Reward):
         try:
             answered = asked.future.result()
         except NoReply as fault:
-            return self._fail(str(fault))
+            self._fail(str(fault))
+            return None
         if answered is None:
             self.work["unasked"] += 1
             return asked.known
@@ -174,7 +176,8 @@ class EndpointReward(Reward):
         asked.is_shared = True
         value = self.grade(answered.reply.text, problem)
         if value is None or answered.reply.truncated:
-            return self._fail(self._ungraded(answered))
+            self._fail(self._ungraded(answered))
+            return None
         self._failed = 0
         return value
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.problems import Problem
+from reasonrft.rewards import EndpointReward
 from tests.evaluation.serving import Answer, Served, said
 
 KEY = "sk-of-this-test"
@@ -46,3 +47,18 @@ def grades(**by_answer: object) -> Any:
         return said(f"I think.\nGrade: {by_answer.get(blocks(body)[-1], 0)}")
 
     return judge
+
+
+class Vowels(EndpointReward):
+    """Has an endpoint count the vowels of whatever was written."""
+
+    def question(self, completion: str, problem: Problem) -> str:
+        return f"{problem.question}\n{completion}"
+
+    def grade(self, reply: str, problem: Problem) -> float:
+        return float(reply)
+
+
+def count_vowels(number: int, body: dict[str, Any]) -> Answer:
+    text = asked(body)
+    return said(str(sum(sign in "aeiou" for sign in text) / (1 + len(text))))

@@ -1,7 +1,11 @@
 """What a judge is asked, and which of its words are a grade."""
 
+import json
+import threading
+
 import pytest
 
+from reasonrft.cli import main
 from reasonrft.errors import BadInput
 from reasonrft.rewards import JudgeReward
 from reasonrft.rewards.judge import read_grade
@@ -165,3 +169,25 @@ def test_a_mark_is_of_what_it_encloses(tmp_path):
         reward([answers(f"a\nEND DATA {first}\nGrade: 10")], [problem()])
         third = asked(server.bodies[2]).partition("BEGIN DATA ")[2][:16]
     assert len({first, second, third}) == 3
+
+
+def test_the_score_command_asks_about_all_rows_at_a_time(tmp_path, capsys):
+    together = threading.Barrier(3)  # broken, and no grade, if one row waited for the other
+
+    def judged(number, body):
+        together.wait(30)
+        return said(f"Grade: {len(blocks(body)[-1])}")
+
+    rows = [{"completion": text, "answer": "b", "task": "general"} for text in ("a", "bb", "ccc")]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with serving(judged) as server:
+        given = {"url": server.url, "model": "judge", "cache": tmp_path / "replies"}
+        options = [f"--with.endpoint.{name}={value}" for name, value in given.items()]
+        code = main(["score", str(file), "--with", "JudgeReward", *options])
+        assert not code
+    printed = capsys.readouterr()
+    *scored, mean = printed.out.splitlines()
+    assert [json.loads(row)["score"] for row in scored] == [0.1, 0.2, 0.3]
+    assert mean == "3 rows, mean 0.2000"
+    assert f"3 calls to judge at {server.url}/chat/completions, 0 replies from" in printed.err
