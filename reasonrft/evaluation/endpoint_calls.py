@@ -59,6 +59,11 @@ class EndpointCalls:
         """
         return asyncio.run_coroutine_threadsafe(self._ask(write), self._running())
 
+    def give_up(self) -> None:
+        """End all calls that go on."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(_cancel_all, self._loop)
+
     async def _ask(self, write: Callable[[], list[Message] | None]) -> Answered | None:
         messages = await asyncio.to_thread(write)
         if messages is None:
@@ -104,14 +109,19 @@ def _run(loop: asyncio.AbstractEventLoop, clients: "list[AsyncOpenAI]") -> None:
     """Until it is stopped; then what is still asked is given up."""
     asyncio.set_event_loop(loop)
     loop.run_forever()
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
+    tasks = _cancel_all(loop)
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
     for client in clients:
         loop.run_until_complete(client.close())
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> set[asyncio.Task]:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    return tasks
 
 
 def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:

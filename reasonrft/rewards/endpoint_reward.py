@@ -129,6 +129,9 @@ class EndpointReward(Reward):
                     self._values(group, problem)
                     for group, problem in zip(completions, problems, strict=True)
                 ]
+        except BaseException:
+            self.calls.give_up()  # nobody will hear the others
+            raise
         finally:
             for pair in pairs:
                 self._asked.pop(_key(*pair), None)
