@@ -84,11 +84,10 @@ class EndpointCalls:
                 self._clients.append(self.endpoint.client())
             try:
                 async with asyncio.timeout(self.seconds):
-                    reply, _ = await self.endpoint.reply(self._clients[0], body)
+                    return await self.endpoint.reply(self._clients[0], body)
             except TimeoutError:
                 where = self.endpoint.address
                 raise NoReply(f"no answer from {where} within {self.seconds:g} s") from None
-            return reply
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The loop, whose thread ends with this object or with the process."""

@@ -105,24 +105,23 @@ class Endpoint:
         async def ask(problem: Problem, text: str) -> Reply:
             async with free:
                 body = self.body(write_messages(problem, text), max_tokens)
-                reply, _ = await self.reply(client, body)
-                return reply
+                return await self.reply(client, body)
 
         async with self.client() as client:
             return await together(ask(*prompt) for prompt in prompts)
 
-    async def reply(self, client: "AsyncOpenAI", body: dict[str, Any]) -> tuple[Reply, bool]:
-        """The reply, and whether it was paid for: the cache has it if the same was asked before."""
+    async def reply(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
+        """From the cache, if the same was asked before."""
         key = self.key(body)
         reply = self.cache.read(key)
         if reply is not None:
-            return reply, False
+            return reply
         reply = await self._send(client, body)
         self.cache.write(key, reply)
         self.replies_paid += 1
         self.prompt_tokens += reply.prompt_tokens
         self.answer_tokens += reply.tokens
-        return reply, True
+        return reply
 
     def key(self, body: dict[str, Any]) -> str:
         """What tells a request from all others."""

@@ -5,7 +5,7 @@ P prompts, G completions per prompt.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -200,7 +200,8 @@ def _compute_tokens(rollout: Rollout, step_metrics: StepMetrics) -> float:
     return sum(done.values()) + step_metrics.compute_tokens
 
 
-def added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
+def added(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The sums of what has the same name."""
     names = dict.fromkeys(name for mapping in mappings for name in mapping)
     return {name: sum(mapping.get(name, 0) for mapping in mappings) for name in names}
 

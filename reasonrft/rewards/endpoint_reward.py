@@ -200,7 +200,7 @@ class EndpointReward(Reward):
         """Count a call without a grade; `BadInput` where the run is to end by it."""
         self.work["failures"] += 1
         self._failed += 1
-        if self.fallback == "stop":
+        if self.fallback == "stop" or self.stop_after == 1:
             raise BadInput(fault)
         if self.stop_after is not None and self._failed >= self.stop_after:
             raise BadInput(f"{self._failed} calls have failed one after the other, now so: {fault}")

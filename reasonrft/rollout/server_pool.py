@@ -52,19 +52,20 @@ class ServerPool:
         self,
         questions: Sequence[Question],
         of: Replica | None = None,
-        answered: OnAnswered = lambda number, completions: None,
+        told: OnAnswered | None = None,
     ) -> list[list[Completion]]:
         """The completions of each prompt.
 
         Args:
             questions: The prompts.
             of: The replica that is asked; any that was admitted, if not given.
-            answered: Called with the number of a prompt, and its completions, as they come.
+            told: Called with the number of a prompt, and its completions, as they come.
         """
 
         async def ask(client: Client, number: int, question: Question) -> list[Completion]:
             completions = await self._ask(client, question, of)
-            answered(number, completions)
+            if told is not None:
+                told(number, completions)
             return completions
 
         return self._run(

@@ -55,6 +55,7 @@ def test_a_call_has_a_time_with_all_that_is_tried_again(tmp_path):
             calls.begin(say("a")).result(30)
         # It can be asked again.
         server.respond = lambda *_: said("b")
+        calls.seconds = 30.0
         assert calls.begin(say("a")).result(30).reply.text == "b"
 
 

@@ -18,10 +18,14 @@ def judge(server, tmp_path, client=None, **options) -> JudgeReward:
     return JudgeReward(endpoint(server, tmp_path, **(client or {})), **options)
 
 
-def only_on(answer: str, fault: Answer):
-    """A judge that gives 10 to right, 0 to wrong, and this response about one answer."""
+def only_on(**faults: Answer):
+    """A judge that gives 10 to right, 0 to others, and its own response about some answers."""
     judged = grades(right=10)
-    return lambda number, body: fault if blocks(body)[-1] == answer else judged(number, body)
+
+    def judge(number, body):
+        return faults.get(blocks(body)[-1]) or judged(number, body)
+
+    return judge
 
 
 FAULTS = {
@@ -41,21 +45,23 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_call_that_fails_leaves_the_others(name, tmp_path):
-    group, client = answers("right", "wrong", "lost"), {"timeout": 0.5}
-    with serving(only_on("lost", FAULTS[name])) as server:
-        skipping = judge(server, tmp_path, client, seconds=1.0)
-        rewards = skipping([group], [problem()])
-        assert rewards == [[1.0, 0.0, 0.5]]  # the mean of the others
-        advantages = group_advantages(torch.tensor(rewards))
-        assert advantages[0, 2] == 0 and advantages[0, 0] > 0
-        assert skipping.take_work()["failures"] == 1
+def test_calls_that_fail_leave_the_others(tmp_path):
+    group = answers("right", "wrong", *FAULTS)
+    with serving(only_on(**FAULTS)) as server:
+        judge(server, tmp_path)([group[:2]], [problem()])  # a cache has time
+        hasty = judge(server, tmp_path, {"timeout": 0.5, "concurrency": 20}, seconds=1.0)
+        rewards = hasty([group], [problem()])
+    assert rewards == [[1.0, 0.0, *[0.5] * len(FAULTS)]]  # the mean of the others
+    advantages = group_advantages(torch.tensor(rewards))
+    assert (advantages[0, 2:] == 0).all() and advantages[0, 0] > 0
+    assert hasty.take_work()["failures"] == len(FAULTS)
+    with pytest.raises(BadInput, match="no answer from"):  # nobody is there any more
+        judge(server, tmp_path / "other", fallback="stop")([group], [problem()])
 
 
 def test_the_fallback_may_be_a_number_or_the_end(tmp_path):
     group = answers("right", "wrong", "lost")
-    with serving(only_on("lost", Answer(500))) as server:
+    with serving(only_on(lost=Answer(500))) as server:
         assert judge(server, tmp_path, fallback=0.25)([group], [problem()]) == [[1.0, 0.0, 0.25]]
         written = Written([group], torch.tensor([[1, 2, 3]]), [problem()])
         message = "^reward 'judge' on problem 'p1' failed: http://.* 500; given up after 1 try"
@@ -105,7 +111,7 @@ def test_a_busy_endpoint_is_asked_again_when_it_says(tmp_path):
 def test_a_run_that_was_killed_pays_for_no_reply_again(tmp_path):
     """The second judge knows of the first what is on disk."""
     group = answers("right", "wrong", "lost")
-    with serving(only_on("lost", Answer(500))) as server:
+    with serving(only_on(lost=Answer(500))) as server:
         first = judge(server, tmp_path)
         first([group], [problem()])
         server.respond = grades(right=0, lost=5)  # of what is asked now
