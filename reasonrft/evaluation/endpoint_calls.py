@@ -83,7 +83,7 @@ class EndpointCalls:
             if not self._clients:
                 self._clients.append(self.endpoint.client())
             try:
-                async with asyncio.timeout(self.seconds):
+                async with asyncio.timeout(self.seconds + self.endpoint.longest_turn):
                     return await self.endpoint.reply(self._clients[0], body)
             except TimeoutError:
                 where = self.endpoint.address

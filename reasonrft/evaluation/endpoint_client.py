@@ -93,6 +93,11 @@ class Endpoint:
         prompt_price, answer_price = self.prices
         return (prompt_tokens * prompt_price + answer_tokens * answer_price) / 1e6
 
+    @property
+    def longest_turn(self) -> float:
+        """Seconds that a request may wait because of `requests_per_minute`."""
+        return self.concurrency * self._interval
+
     def ask_all(
         self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
     ) -> list[Reply]:

@@ -59,6 +59,16 @@ def test_a_call_has_a_time_with_all_that_is_tried_again(tmp_path):
         assert calls.begin(say("a")).result(30).reply.text == "b"
 
 
+def test_a_call_may_wait_for_its_turn(tmp_path):
+    """Five at 300 a minute: the last one's turn comes after 0.8 s."""
+    with serving(lambda *_: said("b")) as server:
+        client = endpoint(server, tmp_path, requests_per_minute=300, concurrency=5)
+        assert client.longest_turn == 1.0  # 5 x 0.2
+        calls = EndpointCalls(client, 10.0, 16)
+        replies = [future.result(30) for future in [calls.begin(say(text)) for text in "abcde"]]
+    assert [one.reply.text for one in replies] == ["b"] * 5
+
+
 def test_a_question_that_cannot_be_written_fails_alone(tmp_path):
     with serving(lambda *_: said("b")) as server:
         calls = EndpointCalls(endpoint(server, tmp_path), 30.0, 16)
