@@ -60,13 +60,13 @@ def test_a_call_has_a_time_with_all_that_is_tried_again(tmp_path):
 
 
 def test_a_call_may_wait_for_its_turn(tmp_path):
-    """Five at 300 a minute: the last one's turn comes after 0.8 s."""
+    """Three at one a second: the last one's turn comes after 2 s, and a call may take 1.5 s."""
     with serving(lambda *_: said("b")) as server:
-        client = endpoint(server, tmp_path, requests_per_minute=300, concurrency=5)
-        assert client.longest_turn == 1.0  # 5 x 0.2
-        calls = EndpointCalls(client, 10.0, 16)
-        replies = [future.result(30) for future in [calls.begin(say(text)) for text in "abcde"]]
-    assert [one.reply.text for one in replies] == ["b"] * 5
+        client = endpoint(server, tmp_path, requests_per_minute=60, concurrency=3)
+        assert client.longest_turn == 3.0
+        calls = EndpointCalls(client, 1.5, 16)
+        replies = [future.result(30) for future in [calls.begin(say(text)) for text in "abc"]]
+    assert [one.reply.text for one in replies] == ["b"] * 3
 
 
 def test_a_question_that_cannot_be_written_fails_alone(tmp_path):

@@ -5,6 +5,7 @@ import torch
 
 from reasonrft.policy import Policy
 from reasonrft.rollout import LocalEngine, Rollout, RolloutEngine, Sampling
+from reasonrft.rollout.static_decoding import ON_GPU
 from tests.policy.problems import ragged
 from tests.rollout.test_static_decoding import assert_same, load
 
@@ -56,6 +57,18 @@ def test_what_ends_is_told_of_once(loop, policy):
     expected = all_of(rollout, range(1, longest))
     assert sorted(told) == expected and len(expected) > 4
     assert engine.on_completion is None
+
+
+def test_a_loop_that_looks_seldom_tells_what_it_sees(policy, monkeypatch):
+    """As on a GPU, where rows that have ended are looked at every eight tokens, and some stay."""
+    monkeypatch.setattr("reasonrft.rollout.local.ON_CPU", ON_GPU)
+    monkeypatch.setattr(policy, "stop_ids", frozenset(range(0, 250, 25)))
+    engine = LocalEngine("static")
+    engine.sync(policy, 0)
+    rollout, told = heard(engine, policy)
+    looked_last = 8 * ((int(rollout.lengths.max()) - 1) // 8)
+    assert looked_last >= 8
+    assert sorted(told) == all_of(rollout, range(1, looked_last + 1))
 
 
 def test_a_listener_that_fails_is_heard_no_more(policy):
