@@ -6,6 +6,7 @@ r(c) = 1 if y is right, else 0
 
 import re
 from dataclasses import replace
+from typing import Literal
 
 from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.problems import IMAGE_TAG, Problem
@@ -13,7 +14,7 @@ from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.endpoint_reward import EndpointReward, Fallback
 from reasonrft.rewards.untrusted_text import fill, neutral
 from reasonrft.tasks import Task, find_task
-from reasonrft.tasks.tags import ANSWER, without_thoughts
+from reasonrft.tasks.tags import ANSWER, read_response, without_thoughts
 
 _DESCRIBED = """\
 Somebody who sees an image that you cannot see has described it:
@@ -35,6 +36,7 @@ class CaptionReward(EndpointReward):
         self,
         endpoint: Endpoint,
         task: Task | None = None,
+        part: Literal["text", "thought"] = "text",
         allow_answers: bool = False,
         longest: int = 8000,
         max_tokens: int = 4096,
@@ -48,6 +50,8 @@ class CaptionReward(EndpointReward):
             endpoint: The reasoner, which reads text alone.
             task: Whose prompt the reasoner gets, and whose accuracy counts; each problem's own if
                 not given.
+            part: Where a completion describes: in its text, which is all that stands outside of
+                thinking, or in its thought.
             allow_answers: Pay also for a description that states an answer outright, in the
                 answer's tags, in a box, or after "the answer is"; otherwise that earns 0.
             longest: Characters from which on a description is cut.
@@ -60,10 +64,13 @@ class CaptionReward(EndpointReward):
             weight: Factor in the sum of rewards.
         """
         super().__init__(endpoint, max_tokens, seconds, fallback, stop_after, weight)
-        self.task, self.allow_answers, self.longest = task, allow_answers, longest
+        self.task, self.part = task, part
+        self.allow_answers, self.longest = allow_answers, longest
 
     def question(self, completion: Completion, problem: Problem) -> str | float:
-        description = without_thoughts(completion).strip()
+        thought = self.part == "thought"
+        read = read_response(completion).thought if thought else without_thoughts(completion)
+        description = read.strip()
         if not description or (not self.allow_answers and states_answer(description)):
             return 0.0
         described, mark = fill(_DESCRIBED, {"description": description}, self.longest)

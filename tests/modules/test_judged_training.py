@@ -106,8 +106,7 @@ def test_a_run_is_paid_for_descriptions():
         return said(f"<answer>{gold_of(asked(body)) if rights[-1] else 99}</answer>")
 
     with serving(reason) as server:
-        # The tiny model mostly answers, whatever it is asked for.
-        steps = fit("captioning", server, model__rewards__caption__init_args__allow_answers="true")
+        steps = fit("captioning", server)
     calls, repeated = (
         sum(row[f"train/caption/{name}"] for row in steps) for name in ("calls", "cache_hits")
     )

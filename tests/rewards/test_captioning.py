@@ -53,6 +53,18 @@ def test_a_description_that_answers_earns_nothing_without_a_call(description, tm
         assert allowed([[description]], [GOLD]) == [[1.0]]
 
 
+def test_a_thought_may_be_the_description(tmp_path):
+    given = [
+        "<think>cube, cube, cube</think><answer>7</answer>",
+        "<think>cube, cube",
+        "cube cube cube",
+    ]
+    with serving(counting) as server:
+        reward = caption(server, tmp_path, part="thought")
+        assert reward([given], [GOLD]) == [[1.0, 0.0, 0.0]]
+    assert sorted(blocks(body)[0] for body in server.bodies) == ["cube, cube", "cube, cube, cube"]
+
+
 def test_a_reasoner_that_does_not_know_is_wrong_and_no_failure(tmp_path):
     with serving(lambda *_: said("The description does not tell.")) as server:
         reward = caption(server, tmp_path)
