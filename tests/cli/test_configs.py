@@ -48,6 +48,8 @@ TINY = [
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
     ("tiny/levels.yaml",),
     ("tiny/facts.yaml",),
+    ("tiny/arithmetic.yaml",),
+    ("tiny/sums.yaml",),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
 
