@@ -11,6 +11,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 import math
+from collections import Counter
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
@@ -20,7 +21,12 @@ from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
-from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
+from reasonrft.distributed.ranks import (
+    all_gather,
+    over_all_ranks,
+    print_once,
+    raise_on_all_ranks,
+)
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import (
     GRPOLoss,
@@ -40,7 +46,13 @@ from reasonrft.modules.rollout_ahead import (
     upcoming_batch,
 )
 from reasonrft.modules.schedules import Warmup
-from reasonrft.modules.step_metrics import TRAINED, StepMetrics, Stopwatch, make_record
+from reasonrft.modules.step_metrics import (
+    TRAINED,
+    StepMetrics,
+    Stopwatch,
+    added,
+    make_record,
+)
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
@@ -50,8 +62,10 @@ from reasonrft.policy.sharding import gather, reshard
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
+    begin_early,
     compute_rewards,
     right_completions,
+    take_work,
     weighted_sum,
 )
 from reasonrft.rollout import NoisyRollout, Rollout, RolloutEngine, Sampling
@@ -103,6 +117,8 @@ class GRPOModule(ReasoningModule):
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
         if self.noisy_rollout is not None:
             self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
+        self.step_metrics.of_rewards = sampled.work
+        self.reward_work.update(sampled.work)
         self.report_pass_rates(sampled)
         if self.corrects_sampler:
             self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
@@ -160,7 +176,7 @@ class GRPOModule(ReasoningModule):
                 rewards[name][rows] = values
             if self.dynamic_sampling:  # of the same problem, again would count what has no signal
                 tried += self.pass_rates(again, again_rewards)
-        return Sampled(rollout, rewards, clock, tried)
+        return Sampled(rollout, rewards, clock, tried, take_work(self.rewards))
 
     def prompts_for(
         self, silent: list[int], batch: PromptBatch, attempt: int
@@ -191,10 +207,11 @@ class GRPOModule(ReasoningModule):
         def sample(prompts: PromptBatch, group_size: int) -> Rollout:
             return self.engine.generate(prompts, group_size, self.sampling, seed, step=step)
 
-        if self.noisy_rollout is None:
-            return sample(batch, self.group_size)
-        encoder = self.policy.encoder
-        return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
+        with self.engine.telling(begin_early(self.rewards)):
+            if self.noisy_rollout is None:
+                return sample(batch, self.group_size)
+            encoder = self.policy.encoder
+            return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
 
     def compute_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
@@ -311,6 +328,17 @@ class GRPOModule(ReasoningModule):
             metrics = {n: v for n, v in record.metrics.items() if (n in in_bar) == shown}
             self.log_dict(metrics, batch_size=size, prog_bar=shown)
         self.step_record = record
+
+    def on_train_end(self) -> None:
+        """Say what rewards have done that count it."""
+        if not self.reward_work:
+            return
+        total = added(all_gather(self.reward_work))
+        for name, reward in self.rewards.items():
+            prefix = f"{name}/"
+            done = {key.removeprefix(prefix): total[key] for key in total if key.startswith(prefix)}
+            if done:
+                print_once(f"{name}: {reward.describe_work(done)}")
 
     @property
     def batches_done(self) -> int:
@@ -447,6 +475,8 @@ class GRPOModule(ReasoningModule):
         self.ahead = RolloutAhead()
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated
         self.max_grad_norm, self.reward_seconds = max_grad_norm, reward_seconds
+        self.reward_work: Counter[str] = Counter()
+        """What rewards have done in this run, on this rank."""
 
     def answering(self) -> AbstractContextManager[None]:
         self.ahead.wait()  # it keeps the weights that it began with

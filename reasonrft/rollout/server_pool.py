@@ -22,6 +22,8 @@ from reasonrft.run_async import run_async, together
 
 T = TypeVar("T")
 
+OnAnswered = Callable[[int, list[Completion]], None]
+
 _GLANCE = 0.1
 """Seconds between two looks at what is waited for."""
 
@@ -47,11 +49,27 @@ class ServerPool:
         self._run(lambda client: self._deliver(client, before))
 
     def ask(
-        self, questions: Sequence[Question], of: Replica | None = None
+        self,
+        questions: Sequence[Question],
+        of: Replica | None = None,
+        told: OnAnswered | None = None,
     ) -> list[list[Completion]]:
-        """The completions of each prompt; of any replica that was admitted, or of this one."""
+        """The completions of each prompt.
+
+        Args:
+            questions: The prompts.
+            of: The replica that is asked; any that was admitted, if not given.
+            told: Called with the number of a prompt, and its completions, as they come.
+        """
+
+        async def ask(client: Client, number: int, question: Question) -> list[Completion]:
+            completions = await self._ask(client, question, of)
+            if told is not None:
+                told(number, completions)
+            return completions
+
         return self._run(
-            lambda client: together(self._ask(client, question, of) for question in questions)
+            lambda client: together(ask(client, *numbered) for numbered in enumerate(questions))
         )
 
     def _run(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:

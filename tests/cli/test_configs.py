@@ -15,8 +15,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TASKS = ("counting", "structure", "transformation")
-ELSEWHERE = {"endpoint.yaml", "vllm.yaml"}
-"""Run by tests/modules/test_endpoint.py and tests/rollout/test_vllm_training.py."""
+ELSEWHERE = {"endpoint.yaml", "vllm.yaml", "recipes/judge.yaml", "recipes/captioning.yaml"}
+"""Run by tests/modules/test_endpoint.py, tests/rollout/test_vllm_training.py and
+tests/modules/test_judged_training.py."""
 STUDIES = {f"study/{name}.yaml" for name in ("cell", "tiny", "qwen2vl_2b", "qwen2vl_7b")}
 """Run by tests/study."""
 
