@@ -29,6 +29,7 @@ FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 FIT += [("grpo.yaml", "data/transformation.yaml", "recipes/star_r1.yaml")]
 FIT += [("grpo.yaml", "recipes/noisy_rollout.yaml", "recipes/papo.yaml")]
+FIT += [("grpo.yaml", "recipes/r3.yaml"), ("grpo.yaml", "recipes/on_policy_distillation.yaml")]
 
 # With one process, too: tests/distributed has more.
 FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]
