@@ -79,8 +79,8 @@ class MicroBatch:
 
     def _move(self, device: torch.device) -> None:
         """To the device, once for all updates."""
-        names = ("advantages", "weights", "completion", "rollout_log_probs", "distorted")
-        names = (*names, "teacher_log_probs")
+        always = ("advantages", "weights", "completion", "rollout_log_probs")
+        names = (*always, "distorted", "teacher_log_probs")
         there = {name: value for name in names if (value := getattr(self, name)) is not None}
         moved = to_device(there, device)
         for name, values in moved.items():
