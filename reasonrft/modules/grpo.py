@@ -11,7 +11,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,7 @@ from reasonrft.modules.policy_rewards import (
     blind_rewards,
     check_when_rewarded,
     compute_policy_rewards,
+    seen_by,
     sees_policy,
 )
 from reasonrft.modules.rollout_ahead import (
@@ -53,7 +54,7 @@ from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import Scores, score
-from reasonrft.policy.sharding import gather, gathered, reshard
+from reasonrft.policy.sharding import gather, reshard
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
@@ -110,11 +111,11 @@ class GRPOModule(ReasoningModule):
         sampled = self.take_rollout(batch) if self.async_steps else None
         if sampled is None:
             ready = self.engine.ready(self.policy, self.global_step)
-            with ready, self.seen_by_rewards(), raise_on_all_ranks():
+            with ready, seen_by(self.rewards, self.policy), raise_on_all_ranks():
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
         if self.async_steps and sees_policy(self.rewards):
             self.step_metrics.phase("reward")
-            with self.seen_by_rewards(), raise_on_all_ranks():
+            with seen_by(self.rewards, self.policy), raise_on_all_ranks():
                 sampled.rewards.update(self.policy_rewards(sampled.rollout, self.batches_done))
         if self.noisy_rollout is not None:
             self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
@@ -227,10 +228,6 @@ class GRPOModule(ReasoningModule):
         rewards = compute_policy_rewards(self.rewards, rollout, scorer, step)
         self.step_metrics.compute_tokens += scorer.tokens
         return rewards
-
-    def seen_by_rewards(self) -> AbstractContextManager[None]:
-        """Whole weights on each rank, which scores what it likes, if rewards see the policy."""
-        return gathered(self.policy) if sees_policy(self.rewards) else nullcontext()
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -473,11 +470,8 @@ class GRPOModule(ReasoningModule):
         check_when_rewarded(rewards, async_steps, bool(resample or dynamic_sampling))
         if group_size < 2 and scale != "none" and teacher is None:
             raise BadInput("group_size must be at least 2: completions are compared in groups")
-        if teacher is not None and not loss.tells_tokens_apart:
-            raise BadInput(
-                f"a teacher judges each token, and {type(loss).__name__} a completion as a whole: "
-                "take another loss, such as GRPOLoss"
-            )
+        if teacher is not None:
+            teacher.check_loss(loss)
         if not max_grad_norm > 0:
             raise BadInput(f"max_grad_norm must be positive, not {max_grad_norm}")
         if not 0 < reward_seconds < float("inf"):

@@ -4,6 +4,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from reasonrft.modules.micro_batches import group_by_length
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group, score
+from reasonrft.policy.sharding import gathered
 from reasonrft.rewards import Reward
 from reasonrft.rewards.policy_reward import Continuation, PolicyReward
 from reasonrft.rollout import Rollout
@@ -25,6 +27,11 @@ def blind_rewards(rewards: Mapping[str, Reward]) -> dict[str, Reward]:
 
 def sees_policy(rewards: Mapping[str, Reward]) -> bool:
     return len(blind_rewards(rewards)) < len(rewards)
+
+
+def seen_by(rewards: Mapping[str, Reward], policy: Policy) -> AbstractContextManager[None]:
+    """Whole weights on each rank, which scores what it likes, if rewards see the policy."""
+    return gathered(policy) if sees_policy(rewards) else nullcontext()
 
 
 def check_when_rewarded(rewards: Mapping[str, Reward], async_steps: int, resamples: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from reasonrft.errors import BadInput
+from reasonrft.losses import PolicyLoss
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
 
@@ -33,6 +34,14 @@ class Teacher:
         if not 0 < weight < math.inf:
             raise BadInput(f"the teacher's weight must be a positive number, not {weight}")
         self.weight = weight
+
+    def check_loss(self, loss: PolicyLoss) -> None:
+        """Refuse a loss in which advantages of single tokens mean nothing."""
+        if not loss.tells_tokens_apart:
+            raise BadInput(
+                f"a teacher judges each token, and {type(loss).__name__} a completion as a whole: "
+                "take another loss, such as GRPOLoss"
+            )
 
     def should_stop(self) -> bool:
         """Whether the run was asked to end while it waits; trainers put their own in its place."""
