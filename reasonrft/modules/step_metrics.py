@@ -80,6 +80,9 @@ class StepMetrics(Stopwatch):
             "tokens": tokens,
             "compared": compared,
         }
+        if micro_batch.teacher_log_probs is not None and micro_batch.old_log_probs is not None:
+            gap = micro_batch.old_log_probs - micro_batch.teacher_log_probs
+            figures["train/teacher_kl"] = (micro_batch.weights * gap).sum()
         if loss.importance is not None:
             figures |= _sums_of(loss.importance, compared)
         figures |= {f"train/{name}": figure for name, figure in loss.figures.items()}
@@ -134,7 +137,7 @@ def make_record(
         "train/reward": total,
         **{f"train/reward/{name}": values for name, values in rewards.items()},
         **({"train/accuracy": right} if right is not None else {}),
-        "train/reward_std": total.std(1),
+        "train/reward_std": total.std(1, correction=min(1, total.shape[1] - 1)),
         "train/zero_advantage_groups": (advantages == 0).all(1),
         "train/completion_length": lengths,
         "train/truncated": ~stopped,

@@ -9,6 +9,8 @@ from reasonrft.rewards.format import CaptionFormatReward, FormatReward
 from reasonrft.rewards.function_sequence import FunctionSequenceReward
 from reasonrft.rewards.judge import JudgeReward
 from reasonrft.rewards.length import LengthReward
+from reasonrft.rewards.policy_reward import PolicyReward
+from reasonrft.rewards.reasoning_reflection import ReasoningReflectionReward
 from reasonrft.rewards.star_r1 import StarR1Reward
 from reasonrft.rewards.steps import ReasoningStepsReward
 
@@ -23,6 +25,8 @@ __all__ = [
     "JudgeReward",
     "LengthReward",
     "MathematicalReward",
+    "PolicyReward",
+    "ReasoningReflectionReward",
     "ReasoningStepsReward",
     "ReferenceReward",
     "Reward",

@@ -64,6 +64,16 @@ def without_thoughts(completion: str) -> str:
     return _outside_thinking(text)[0].rpartition(END_THINK)[2].strip()
 
 
+def chain_end(completion: str) -> int:
+    """Where a completion's chain of thought ends: after its last `</think>`.
+
+    One that closes no thought has its chain before its first answer block, or is all chain.
+    """
+    text = _TAG.sub(lambda tag: tag[0].lower(), completion)
+    thought, closed, _ = text.rpartition(END_THINK)
+    return len(thought) + len(closed) if closed else len(text.partition(ANSWER)[0])
+
+
 def _without_end(text: str) -> str:
     """The text without a few of the tokens by which models end their turn."""
     for _ in range(8):

@@ -30,6 +30,7 @@ FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 FIT += [("grpo.yaml", "data/transformation.yaml", "recipes/star_r1.yaml")]
 FIT += [("grpo.yaml", "recipes/noisy_rollout.yaml", "recipes/papo.yaml")]
+FIT += [("grpo.yaml", "recipes/r3.yaml", "recipes/on_policy_distillation.yaml")]
 
 # With one process, too: tests/distributed has more.
 FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]
@@ -92,6 +93,8 @@ def test_a_config_trains(configs, small, tmp_path, monkeypatch):
     limits = {"model.policy.max_pixels": 3136} if "transformation" not in configs[1] else {}
     if "curriculum.yaml" in configs:  # its problems are of levels, which no other config draws
         limits |= {"data.source.val": 0, "data.source.test": 0}
+    if "recipes/on_policy_distillation.yaml" in configs:  # whose tokens are the policy's
+        limits |= {"model.teacher.policy.path": small["policy"]}
     run("fit", configs, small | limits | brief(configs))
 
 
