@@ -108,10 +108,10 @@ def test_the_teacher_finds_samples_likelier_after_a_few_steps():
     one = GRPOModule(
         Policy("tiny"),
         UNPAID,
-        2,
+        8,
         Sampling(max_tokens=16),
         teacher=PolicyTeacher(Policy("tiny-counting")),
-        optimizer=lambda params: torch.optim.AdamW(params, 1e-3),
+        optimizer=lambda params: torch.optim.AdamW(params, 2e-4),
     )
     likely, divergence = [], []
     plain = one.add_teacher_log_probs
@@ -125,7 +125,7 @@ def test_the_teacher_finds_samples_likelier_after_a_few_steps():
         one.step_record.metrics["train/teacher_kl"]
     )
     fit(one, steps=8)
-    assert sum(likely[-2:]) > sum(likely[:2]) + 0.3
+    assert sum(likely[-2:]) > sum(likely[:2]) + 0.1
     assert sum(divergence[-2:]) < 0.9 * sum(divergence[:2])
 
 
