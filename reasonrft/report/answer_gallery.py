@@ -9,8 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
+from reasonrft.box_drawing import with_boxes
 from reasonrft.evaluation.answers import Line
 from reasonrft.images import ImageFault, open_image
+from reasonrft.problems import Problem
 from reasonrft.report.found_runs import Run, stored_lines
 from reasonrft.report.image_places import ImageFinder
 from reasonrft.report.measured_answers import question_key
@@ -173,23 +177,37 @@ def split_thought(text: str) -> tuple[str, str]:
     return (thought.strip(), said.strip()) if opened else ("", text.strip())
 
 
-def _images(lines: Iterable[Mapping[str, Any]], finder: ImageFinder) -> tuple[list[str], str]:
+def _images(lines: Sequence[Mapping[str, Any]], finder: ImageFinder) -> tuple[list[str], str]:
     """The images of the first line whose images are at hand, or why there are none."""
     missing = ""
+    completions = [str(line["completion"]) for line in lines]
     for line in lines:
         sources, reason = finder.find(line)
         try:
             if not reason:
-                return [data_address(source) for source in sources], ""
+                images = [open_image(source) for source in sources]
+                shown = with_boxes(_problem(line, sources), images, completions)
+                return [data_address(image) for image in shown], ""
         except ImageFault as error:
             reason = str(error)
         missing = missing or reason
     return [], missing
 
 
-def data_address(source: Path | bytes) -> str:
+def _problem(line: Mapping[str, Any], images: Sequence[Path | bytes]) -> Problem:
+    """The question of a line, as far as its boxes can be drawn."""
+    return Problem(
+        id=str(line.get("id", "")),
+        task=str(line.get("task", "")),
+        images=tuple(images),
+        question=str(line.get("problem", "")),
+        answer=str(line.get("answer", "")),
+        meta={"frame": line.get("frame")},
+    )
+
+
+def data_address(image: Image) -> str:
     """A small copy of an image that stands within a page."""
-    image = open_image(source)
     image.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=82, optimize=True)

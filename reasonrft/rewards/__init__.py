@@ -2,6 +2,7 @@
 
 from reasonrft.rewards.accuracy import AccuracyReward, MathematicalReward, ReferenceReward
 from reasonrft.rewards.base import Reward
+from reasonrft.rewards.boxes import ClassificationReward, DetectionReward, IoUReward
 from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.format import CaptionFormatReward, FormatReward
 from reasonrft.rewards.function_sequence import FunctionSequenceReward
@@ -12,9 +13,12 @@ from reasonrft.rewards.steps import ReasoningStepsReward
 __all__ = [
     "AccuracyReward",
     "CaptionFormatReward",
+    "ClassificationReward",
     "Completion",
+    "DetectionReward",
     "FormatReward",
     "FunctionSequenceReward",
+    "IoUReward",
     "LengthReward",
     "MathematicalReward",
     "ReasoningStepsReward",
