@@ -133,8 +133,8 @@ def seen_size(image_processor: Any, size: tuple[int, int]) -> tuple[int, int]:
     altered = [name for name in ("do_center_crop", "do_pad") if getattr(image_processor, name, 0)]
     if len(shape) != 4 or shape[0] != 1 or altered:
         raise BadInput(
-            f"{type(image_processor).__name__} cuts or pads images, so that its model has no pixels "
-            "to count: ask for boxes in thousandths (--data.task GroundingTask "
+            f"{type(image_processor).__name__} cuts or pads images, so that its model has no "
+            "pixels to count: ask for boxes in thousandths (--data.task GroundingTask "
             "--data.task.coordinates thousandths)"
         )
     return shape[3], shape[2]

@@ -185,7 +185,8 @@ def _images(lines: Sequence[Mapping[str, Any]], finder: ImageFinder) -> tuple[li
         sources, reason = finder.find(line)
         try:
             if not reason:
-                images = [open_image(source) for source in sources]
+                # Lines and letters are drawn in the size in which they are read.
+                images = [small_copy(source) for source in sources]
                 shown = with_boxes(_problem(line, sources), images, completions)
                 return [data_address(image) for image in shown], ""
         except ImageFault as error:
@@ -206,9 +207,15 @@ def _problem(line: Mapping[str, Any], images: Sequence[Path | bytes]) -> Problem
     )
 
 
-def data_address(image: Image) -> str:
-    """A small copy of an image that stands within a page."""
+def small_copy(source: Path | bytes) -> Image:
+    """An image in the size in which the page shows it."""
+    image = open_image(source)
     image.thumbnail((LARGEST, LARGEST))
+    return image
+
+
+def data_address(image: Image) -> str:
+    """An image that stands within a page."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=82, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

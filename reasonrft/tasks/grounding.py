@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, image_size
@@ -27,7 +27,7 @@ _UNITS: Mapping[Coordinates, str] = {
 }
 _ASKED = f"as a JSON list {_FORM} {{units}}, one entry for each thing that is meant, [] for none"
 _SLACK = 0.01
-"""Share of a side by which a gold box may reach over the edge; data sets add a pixel here and there."""
+"""Share of a side by which a gold box may reach over the edge, as data sets have it."""
 
 
 class GroundingTask(Task):

@@ -17,7 +17,6 @@ import numpy as np
 from reasonrft.problems import Problem
 from reasonrft.tasks.box_answers import Box, write_boxes
 from reasonrft.worlds.base import World, belongs, fingerprint
-from reasonrft.worlds.counting.clevr_blocks import Blocks
 from reasonrft.worlds.counting.counting_scenes import Domain, draw_scene, framed, render_scene
 from reasonrft.worlds.counting.counting_world import (
     RESTARTS,
@@ -57,7 +56,7 @@ class GroundingWorld(World):
     task = "grounding"
     splits = ("train", "val", "id", "ood-domain", "ood-reference")
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {name: _TINY[name] for name in _SHARED} | {"step": 4}
+        "tiny": {name: _TINY[name] for name in _SHARED} | {"step": 5}
     }
     levels: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {
