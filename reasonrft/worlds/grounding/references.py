@@ -34,7 +34,8 @@ class Reference:
     @property
     def plain(self) -> str:
         """What is looked for, in the words that scenes use."""
-        return f"{self.side} {plain_plural(self.kind)}".strip()
+        kind = plain_plural(self.kind)
+        return f"objects {self.side} {kind}" if self.side else kind
 
     def meant(self, scene: Mapping[str, Any]) -> list[int] | None:
         """Which of a scene's objects are meant; None where it is not beyond doubt."""
