@@ -86,7 +86,7 @@ def test_a_report_shows_gold_and_answered_boxes(tmp_path, picture):
     (item,) = shown(compared(tmp_path / "run"))
     page = Image.open(io.BytesIO(b64decode(item.images[0].partition(",")[2]))).convert("RGB")
     near = {
-        min((GREEN, PINK), key=lambda c: sum(abs(a - b) for a, b in zip(c, p)))
+        min((GREEN, PINK), key=lambda c: sum(abs(a - b) for a, b in zip(c, p, strict=True)))
         for p in page.get_flattened_data()
         if max(p) - min(p) > 90
     }

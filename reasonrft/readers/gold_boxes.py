@@ -12,6 +12,7 @@ from reasonrft.tasks.box_answers import (
     NOTHING,
     BoxFault,
     boxes_from,
+    is_corners,
     parse_boxes,
     write_boxes,
 )
@@ -49,6 +50,8 @@ def read_gold_boxes(value: object, key: str, question: str, known: bool) -> Gold
             return None
     elif isinstance(value, list | Mapping):
         thought, text = "", str(value)
+        if not (known or is_corners(value) or _looks_like_boxes(text, question)):
+            return None
     elif known:
         raise RecordFault(key, f"must be boxes, not {short(value)}")
     else:

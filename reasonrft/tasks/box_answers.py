@@ -64,7 +64,7 @@ def parse_boxes(text: str) -> Boxes:
 
 def boxes_from(content: Any) -> Boxes:
     """The same, of what has been parsed already."""
-    if isinstance(content, Mapping) or _is_corners(content):
+    if isinstance(content, Mapping) or _are_numbers(content):
         content = [content]
     if not isinstance(content, Sequence) or isinstance(content, str | bytes):
         raise BoxFault('is no list of boxes like [{"bbox_2d": [x1, y1, x2, y2], "label": "..."}]')
@@ -102,8 +102,12 @@ def _refuse(name: str) -> None:
     raise BoxFault(f"holds {name}, which is no coordinate")
 
 
-def _is_corners(content: Any) -> bool:
-    """Whether these are the numbers of one box, so many as there are."""
+def is_corners(content: Any) -> bool:
+    """Whether these are four numbers."""
+    return _are_numbers(content) and len(content) == 4
+
+
+def _are_numbers(content: Any) -> bool:
     return isinstance(content, list | tuple) and bool(content) and all(map(_is_number, content))
 
 

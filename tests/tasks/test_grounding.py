@@ -18,8 +18,8 @@ def picture(width=200, height=100):
     return file.getvalue()
 
 
-def asked(answer=CUBE, images=(picture(),), **more):
-    return replace(problem(answer, "grounding", **more), images=images)
+def asked(answer=CUBE, images=None, **more):
+    return replace(problem(answer, "grounding", **more), images=images or (picture(),))
 
 
 def halved(size):

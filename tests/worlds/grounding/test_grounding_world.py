@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from reasonrft.errors import BadInput
-from reasonrft.tasks.tags import write_response
 from reasonrft.tasks import find_task
+from reasonrft.tasks.tags import write_response
 from reasonrft.worlds import make_world
 from reasonrft.worlds.counting.counting_scenes import render_scene
 from reasonrft.worlds.counting.words import SIDES, described, fits, grid_place
