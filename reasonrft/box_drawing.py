@@ -36,7 +36,7 @@ def with_boxes(
 
 def _grounds(task: str) -> bool:
     """Whether a task is grounding, or somebody's own kind of it; nothing is imported for it."""
-    kinds = [GroundingTask, *GroundingTask.__subclasses__()]
+    kinds: list[type[GroundingTask]] = [GroundingTask, *GroundingTask.__subclasses__()]
     return any(task in (kind.name, f"{kind.__module__}.{kind.__qualname__}") for kind in kinds)
 
 
