@@ -12,6 +12,7 @@ from reasonrft.datamodules.problem_sources import (
 from reasonrft.datamodules.task_datamodules import (
     CountingDataModule,
     GeneralDataModule,
+    GroundingDataModule,
     StructureDataModule,
     TransformationDataModule,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Curriculum",
     "DrawnProblems",
     "GeneralDataModule",
+    "GroundingDataModule",
     "MixedProblems",
     "ProblemSource",
     "StoredProblems",

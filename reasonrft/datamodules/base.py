@@ -254,13 +254,24 @@ class TaskDataModule(LightningDataModule):
         problems = self.source.problems(split, name_of(self.common_task))
         if split != "train":
             check(problems, split, self.common_task, self.image_count)
-            return problems
+            return self._prepared(problems)
         learned = self.target if self._kind == "examples" else None
         check(problems, split, self.common_task, self.image_count, learned)
-        chosen = self._within(_some(problems, self.limit, self.seed, self.skip))
+        chosen = self._prepared(_some(problems, self.limit, self.seed, self.skip))
+        chosen = self._within(chosen)
         if self.curriculum is not None:
             self._levels = LevelLog(self.curriculum, [*items_by_level(chosen)])
         return chosen
+
+    def _prepared(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """Problems as their tasks put them to the module's model."""
+        return [
+            (self.common_task or find_task(problem.task)).prepared(problem, self._seen_size)
+            for problem in problems
+        ]
+
+    def _seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return self._module.encoder.seen_size(size)
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""

@@ -52,6 +52,7 @@ def describe(split: str, problem: Problem) -> Line:
         "answer": problem.answer,
         "choices": list(problem.choices),
         "options": problem.meta.get("options"),
+        "frame": problem.meta.get("frame") if problem.task == "grounding" else None,
         **{name: problem.meta.get(name) for name in GROUPS},
     }
     return {name: value for name, value in line.items() if value not in (None, [])}

@@ -15,6 +15,7 @@ from reasonrft.conversation import Message, conversation, says
 from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, image_size, open_image
 from reasonrft.policy.literal_text import MARK, LiteralText
+from reasonrft.policy.processors import seen_size
 from reasonrft.problems import Problem
 
 T = TypeVar("T")
@@ -88,6 +89,7 @@ class Encoder:
         self._literal = LiteralText(processor)
         self.end_of_turn = self._read_end_of_turn()
         self._by_size: dict[tuple[tuple[int, int], bool], int] = {}
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}
 
     def prompt(self, problem: Problem, text: str) -> Prompt:
         """Encode one problem, asked in these words."""
@@ -130,6 +132,12 @@ class Encoder:
         several = len(sizes) > 1
         counts = [_fitting(problem, self._image_tokens, size, several) for size in sizes]
         return len(written) + sum(counts) + extra
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height in which the model sees the whole of an image of this size."""
+        if size not in self._seen:
+            self._seen[size] = seen_size(self.processor.image_processor, size)
+        return self._seen[size]
 
     def short_ids(self, problem: Problem, text: str) -> list[int]:
         """A prompt's ids with one placeholder for each image, as engines with a processor want."""

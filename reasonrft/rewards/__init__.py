@@ -2,6 +2,7 @@
 
 from reasonrft.rewards.accuracy import AccuracyReward, MathematicalReward, ReferenceReward
 from reasonrft.rewards.base import Reward
+from reasonrft.rewards.boxes import ClassificationReward, DetectionReward, IoUReward
 from reasonrft.rewards.captioning import CaptionReward
 from reasonrft.rewards.completion import Completion
 from reasonrft.rewards.endpoint_reward import EndpointReward
@@ -18,10 +19,13 @@ __all__ = [
     "AccuracyReward",
     "CaptionFormatReward",
     "CaptionReward",
+    "ClassificationReward",
     "Completion",
+    "DetectionReward",
     "EndpointReward",
     "FormatReward",
     "FunctionSequenceReward",
+    "IoUReward",
     "JudgeReward",
     "LengthReward",
     "MathematicalReward",

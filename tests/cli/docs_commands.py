@@ -27,6 +27,7 @@ PARSED_ONLY = {
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
     r"trainer\.devices [48]": "takes so many devices; tests/cli/test_two_devices.py takes two",
+    r"sft.yaml --config data/grounding": "tests/cli/test_configs.py trains on its problems",
     r"recipes/": "tests/cli/test_configs.py trains with each",
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
 }

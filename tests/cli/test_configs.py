@@ -29,6 +29,7 @@ FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml")]
 FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 FIT += [("grpo.yaml", "data/transformation.yaml", "recipes/star_r1.yaml")]
+FIT += [("grpo.yaml", "data/grounding.yaml", "recipes/grounding.yaml")]
 FIT += [("grpo.yaml", "recipes/noisy_rollout.yaml", "recipes/papo.yaml")]
 FIT += [("grpo.yaml", "recipes/r3.yaml", "recipes/on_policy_distillation.yaml")]
 
