@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -24,13 +24,16 @@ from reasonrft.run_async import run_async, together
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+Asked = tuple[Problem, str, Mapping[str, Any]]
+"""A problem, what the user says of it, and further fields of the request."""
+
 _MOST_SILENCES = 10
 """Times the timeout that a whole answer may take, however it trickles."""
 
 
 @final
 class Endpoint:
-    """A model behind `/v1/chat/completions`, asked greedily."""
+    """A model behind `/v1/chat/completions`, asked greedily unless a request says otherwise."""
 
     def __init__(
         self,
@@ -91,12 +94,26 @@ class Endpoint:
         )
 
     def ask_all(
-        self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
+        self,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        max_tokens: int,
+        fields: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[Reply]:
-        """Answers to several problems; a request that fails for good ends all of them."""
-        return run_async(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
+        """Answers to several problems; a request that fails for good ends all of them.
 
-    async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
+        Args:
+            problems: The problems.
+            texts: What the user says of each.
+            max_tokens: Most tokens of an answer.
+            fields: Further fields of each request, which make it another one for the cache also
+                where the endpoint does not take them.
+        """
+        given = [{}] * len(problems) if fields is None else fields
+        prompts = list(zip(problems, texts, given, strict=True))
+        return run_async(self._ask_all(prompts, max_tokens))
+
+    async def _ask_all(self, prompts: list[Asked], max_tokens: int) -> list[Reply]:
         free = asyncio.Semaphore(self.concurrency)
         async with self._open() as client:
             return await together(
@@ -109,12 +126,13 @@ class Endpoint:
         free: asyncio.Semaphore,
         problem: Problem,
         text: str,
+        fields: Mapping[str, Any],
         max_tokens: int,
     ) -> Reply:
         """The answer to one problem; from the cache, if the same was asked before."""
         async with free:
-            body = self._body(problem, text, max_tokens)
-            key = request_key(self.address, body)
+            body = self._body(problem, text, fields, max_tokens)
+            key = request_key(self.address, {**body, **fields})
             reply = self.cache.read(key)
             if reply is None:
                 reply = await self._send(client, body)
@@ -122,11 +140,13 @@ class Endpoint:
                 self.paid.append(reply)
             return reply
 
-    def _body(self, problem: Problem, text: str, max_tokens: int) -> dict[str, Any]:
+    def _body(
+        self, problem: Problem, text: str, fields: Mapping[str, Any], max_tokens: int
+    ) -> dict[str, Any]:
         messages = write_messages(problem, text)
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens}
-        fields = {**body, "temperature": 0, **self.request}
-        return {name: value for name, value in fields.items() if name not in self.omit}
+        whole = {**body, "temperature": 0, **fields, **self.request}
+        return {name: value for name, value in whole.items() if name not in self.omit}
 
     async def _send(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
         from openai import APIConnectionError, APIStatusError, Omit
