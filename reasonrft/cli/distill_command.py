@@ -77,9 +77,8 @@ def _distill(chosen: argparse.Namespace, options: list[str]) -> int:
         print(f"{len(sampler.too_long):,} problems are longer than {limit} and left out: {ids}")
     print(told(report))
     written = [output, *([pairs] if pairs else []), beside(output, "report.json")]
-    print(
-        f"written: {', '.join(map(str, written))} (all samples: {beside(output, 'samples.jsonl')})"
-    )
+    samples = beside(output, "samples.jsonl")
+    print(f"written: {', '.join(map(str, written))} (all samples: {samples})")
     return 0
 
 

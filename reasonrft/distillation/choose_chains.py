@@ -77,9 +77,9 @@ class Choice:
 
     def leaves_out(self, sampled: Sampled) -> bool:
         """Whether a problem is left out because it is right by luck."""
-        return (
-            sampled.lucky if self.lucky == "as-often" else bool(self.lucky) and sampled.right_blind
-        )
+        if self.lucky is None:
+            return False
+        return sampled.lucky if self.lucky == "as-often" else sampled.right_blind
 
     def chains(self, sampled: Sampled) -> list[int]:
         """The numbers of the samples that are kept, the shortest first."""
@@ -100,11 +100,9 @@ class Choice:
         """
         samples = sampled.samples
         wrong = {
-            samples[number].text: number
-            for number in reversed(range(len(samples)))
-            if not sampled.right[number]
-            and samples[number].stopped
-            and samples[number].text.strip()
+            sample.text: number
+            for number, sample in reversed([*enumerate(samples)])
+            if not sampled.right[number] and sample.stopped and sample.text.strip()
         }
         left, pairs = sorted(wrong.values()), []
         for number in self.chains(sampled):

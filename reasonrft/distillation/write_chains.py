@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class ImageNames:
-    """What images are called: by their paths below the file's folder, to which others are copied."""
+    """What images are called: by their paths below the file's folder; others are copied there."""
 
     def __init__(self, folder: Path, root: Path | None) -> None:
         """
