@@ -3,16 +3,17 @@
 import argparse
 import difflib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from reasonrft.cli.exit_codes import exit_code
 from reasonrft.cli.interrupts import ended_by_signals
 from reasonrft.cli.quiet import silence
 from reasonrft.distillation.choose_chains import Choice
-from reasonrft.errors import BadInput, check_at_least
+from reasonrft.errors import BadInput, check_at_least, printable
 
 BASE = "configs/distill.yaml"
 
@@ -25,8 +26,15 @@ def run_distill(args: Sequence[str]) -> int:
         return exit_code(_distill, chosen, options)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """In one sentence, without the usage."""
+        print(f"reasonrft: {printable(message)}; --help lists the options", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="reasonrft distill",
         description="Sample answers to every problem, keep right, short and diverse ones, and "
         "write a file to fine-tune on. One process samples.",
@@ -124,7 +132,7 @@ def _sampler(chosen: argparse.Namespace, options: Sequence[str]) -> Any:
 
     cli = made(["fit", f"--config={BASE}", *options])
     return ProblemSampler(
-        _who(cli.model, chosen),
+        _who(cli, chosen),
         cli.datamodule,
         chosen.split,
         chosen.samples,
@@ -133,12 +141,12 @@ def _sampler(chosen: argparse.Namespace, options: Sequence[str]) -> Any:
     )
 
 
-def _who(module: Any, chosen: argparse.Namespace) -> Any:
+def _who(cli: Any, chosen: argparse.Namespace) -> Any:
     from reasonrft.distillation.samplers import EndpointSampler, PolicySampler
     from reasonrft.modules import EndpointModule, GRPOModule
     from reasonrft.rollout import Sampling
 
-    names = ("temperature", "top_p", "max_tokens")
+    module, names = cli.model, ("temperature", "top_p", "max_tokens")
     given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
     if isinstance(module, EndpointModule):
         sampling = Sampling(max_tokens=module.answer_tokens)
@@ -149,7 +157,7 @@ def _who(module: Any, chosen: argparse.Namespace) -> Any:
             "of data alone, or overlays of grpo.yaml"
         )
     module.sampling = _of(module.sampling, given, chosen.samples)
-    return PolicySampler(module)
+    return PolicySampler(module, str(cli.config_init["fit"]["trainer"].get("accelerator")))
 
 
 def _of(sampling: Any, given: dict[str, Any], samples: int) -> Any:

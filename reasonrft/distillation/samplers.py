@@ -42,10 +42,16 @@ class Sampler(Protocol):
 class PolicySampler:
     """The policy of a module of stage 2, sampled as that samples: by its engine."""
 
-    def __init__(self, module: GRPOModule) -> None:
+    def __init__(self, module: GRPOModule, accelerator: str = "auto") -> None:
+        """
+        Args:
+            module: Whose policy samples.
+            accelerator: The trainer's: a GPU is taken where there is one, unless it is cpu.
+        """
         self.policy, self.engine, self.sampling = module.policy, module.engine, module.sampling
         self.policy.load()
-        self.policy.to("cuda" if torch.cuda.is_available() else "cpu")
+        on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+        self.policy.to("cuda" if on_gpu else "cpu")
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -17,6 +17,8 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TASKS = ("counting", "structure", "transformation")
 ELSEWHERE = {"endpoint.yaml", "vllm.yaml"}
 """Run by tests/modules/test_endpoint.py and tests/rollout/test_vllm_training.py."""
+ITERATED = {"distill.yaml", "dpo.yaml", "recipes/iterate.yaml"}
+"""Run by tests/distillation and tests/iteration."""
 STUDIES = {f"study/{name}.yaml" for name in ("cell", "tiny", "qwen2vl_2b", "qwen2vl_7b")}
 """Run by tests/study."""
 
@@ -176,4 +178,4 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
     trained = {name for configs in FIT + PAPER + TINY for name in configs}
-    assert there == trained | ELSEWHERE | STUDIES | {*SWEEPS}
+    assert there == trained | ELSEWHERE | ITERATED | STUDIES | {*SWEEPS}
