@@ -119,8 +119,8 @@ class EndpointSampler:
         asked = [(p, t) for p, t in zip(problems, texts, strict=True) for _ in range(count)]
         fields = [
             {"temperature": self.sampling.temperature, "top_p": self.sampling.top_p}
-            | {"seed": _number(f"{seed}/{number}")}
-            for _ in problems
+            | {"seed": _number(f"{seed}/{problem.id}/{number}")}
+            for problem in problems
             for number in range(count)
         ]
         replies = self.endpoint.ask_all(

@@ -105,9 +105,9 @@ def test_fit_reads_what_was_written(config, file, whole, family_folder, tmp_path
     monkeypatch.chdir(tmp_path)
     options = {
         "policy": family_folder("qwen3-vl"),
-        "trainer.max_steps": 1,
+        "trainer.max_epochs": 1,
+        "data.limit": 2,
         "trainer.enable_progress_bar": "false",
-        "data.batch_size": 2,
         "model.answer_tokens": 2,
     }
     args = [f"--{key}={value}" for key, value in options.items()]
@@ -131,13 +131,13 @@ def asking(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-this-test")
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    file = write_json(tmp_path / "own", 3)
+    file = write_json(tmp_path / "own", 4)  # one of them is held out
     records = [record | {"answer": "red"} for record in json.loads(file.read_text())]
     file.write_text(json.dumps(records))
 
     def ask(server, *args: str) -> int:
         command = ["distill", "--config", "endpoint.yaml", "--endpoint", server.url]
-        command += ["--problems", "own/train.json", "--data.source.hold_out", "0"]
+        command += ["--problems", "own/train.json"]
         command += ["--model.endpoint.model", "gpt-test", "--samples", "6"]
         try:
             main([*command, "--output", "out/chains.jsonl", *args])
@@ -154,7 +154,7 @@ def test_an_endpoint_is_asked_for_each_sample_once(asking):
         assert len(server.bodies) == 2 * 3 * 6  # as often without images
         bodies = [body for body in server.bodies if len(body["messages"][0]["content"]) > 1]
         assert {body["temperature"] for body in bodies} == {0.7}
-        assert len({body["seed"] for body in bodies}) == 6
+        assert len({body["seed"] for body in bodies}) == 3 * 6
         Path("out/chains.samples.jsonl").unlink()
         before = Path("out/chains.jsonl").read_bytes()
         assert asking(server, "--temperature", "0.7") == 0

@@ -2,18 +2,20 @@ import pytest
 
 from reasonrft.errors import BadInput
 from reasonrft.iteration.iteration_config import Iteration, check
-from reasonrft.iteration.stages import Stage, policy_of, prepare, stages_of
+from reasonrft.iteration.stages import Stage, command, policy_of, prepare, stages_of
 
 SMALL = {"data.source.train": 8, "data.source.val": 2, "data.limit": 4, "model.answer_tokens": 8}
+
+
+SOURCE = {"class_path": "DrawnProblems", "init_args": {"task": "counting"}}
 
 
 def commands(**fields) -> dict[str, str]:
     """Of the last round, by the names of its stages."""
     iteration = Iteration(name="small", options=SMALL, **fields)
     check(iteration)
-    stages = stages_of(iteration)
-    prepare(iteration, stages)
-    return {s.name: " ".join(s.command) for s in stages if s.round == iteration.rounds}
+    stages = [stage for stage in stages_of(iteration) if stage.round == iteration.rounds]
+    return {stage.name: " ".join(command(iteration, stage, SOURCE)) for stage in stages}
 
 
 def test_each_stage_begins_with_what_the_one_before_has_left():
@@ -43,8 +45,11 @@ def test_without_fine_tuning_reinforcement_goes_on_from_the_round_before():
 
 
 def test_a_mistake_in_the_last_stage_is_found_before_the_first():
-    with pytest.raises(BadInput, match=r"^grpo: .*no option 'max_stepz'; did you mean max_steps"):
-        commands(rounds=1, grpo={"trainer.max_stepz": 3})
+    with pytest.raises(
+        BadInput, match=r"^grpo: there is no option 'trainer.max_stepz'; did you mean trainer.max"
+    ):
+        iteration = Iteration(name="small", options=SMALL, sft=None, grpo={"trainer.max_stepz": 3})
+        prepare(iteration, stages_of(iteration))
 
 
 @pytest.mark.parametrize(
