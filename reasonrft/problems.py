@@ -44,8 +44,8 @@ class Problem:
     def origin(self) -> str:
         """The id of the problem that it is a chain of thought of, where there may be several."""
         distilled = self.meta.get(ORIGIN)
-        known = isinstance(distilled, Mapping) and isinstance(distilled.get("problem"), str)
-        return distilled["problem"] if known else self.id
+        name = distilled.get("problem") if isinstance(distilled, Mapping) else None
+        return name if isinstance(name, str) else self.id
 
     def open_images(self) -> list[Image]:
         return [open_image(source) for source in self.images]

@@ -265,9 +265,8 @@ class TaskDataModule(LightningDataModule):
         if split != "train":
             check(problems, split, self.common_task, self.image_count)
             return problems
-        learned = self._kind if self._kind == "pairs" else None
-        learned = self.target if self._kind == "examples" else learned
-        check(problems, split, self.common_task, self.image_count, learned)
+        learned: dict[Kind, Target | Literal["pairs"]] = {"examples": self.target, "pairs": "pairs"}
+        check(problems, split, self.common_task, self.image_count, learned.get(self._kind))
         chosen = self._within(_some(problems, self.limit, self.seed, self.skip))
         if self.curriculum is not None:
             self._levels = LevelLog(self.curriculum, [*items_by_level(chosen)])

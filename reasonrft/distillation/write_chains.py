@@ -76,7 +76,7 @@ def _row(sampled: Sampled, number: int, names: ImageNames, provenance: Mapping[s
     row = meta_row(problem, names.of(problem), ("problem", "cot", ORIGIN, "chosen", "rejected"))
     del row["cot"]
     answer = row.pop("answer")
-    begins = {name: row.pop(name) for name in ("id", "image") if name in row}
+    begins: Row = {name: row.pop(name) for name in ("id", "image") if name in row}
     begins["id"] = f"{problem.id}#{provenance['seed']}.{number}"
     return {**begins, "question": problem.question, "answer": answer, **row}
 

@@ -235,7 +235,7 @@ class DPOModule(ReasoningModule):
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
         # Outside of training the policy is its own reference.
-        if self.trainer.state.fn == TrainerFn.FITTING and sum(all_gather(len(self._validated))):
+        if self.trainer.state.fn == TrainerFn.FITTING and any(all_gather(bool(self._validated))):
             self.validate_pairs()
 
     def validate_pairs(self) -> None:

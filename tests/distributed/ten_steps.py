@@ -114,7 +114,7 @@ def preferring(policy: Policy, **options: Any) -> DPOModule:
     settings = {"beta": 0.5, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
     return DPOModule(
         policy,
-        optimizer=lambda params: torch.optim.SGD(params, 0.2, momentum=0.5),
+        optimizer=lambda params: torch.optim.SGD(params, 0.1, momentum=0.5),
         **{**settings, **options},
     )
 
