@@ -131,6 +131,10 @@ def score_file(
         _case(row, f"{file}: row {number}", task, reward.reads_answer)
         for number, row in enumerate(rows, 1)
     ]
+    if reward.begins_early:  # all rows side by side
+        for completions, problem, _ in cases:
+            for completion in completions:
+                reward.begin(completion, problem)
     lines, rewards = [], []
     progress = tqdm(zip(rows, cases, strict=True), total=len(rows), unit="row", disable=None)
     for number, (row, case) in enumerate(progress, 1):

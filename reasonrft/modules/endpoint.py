@@ -73,10 +73,8 @@ class EndpointModule(EvaluatedModule):
         print_once(self._bill())
 
     def _bill(self) -> str:
-        paid = self.endpoint.paid
-        prompt_tokens = sum(reply.prompt_tokens for reply in paid)
-        answer_tokens = sum(reply.tokens for reply in paid)
+        asked = self.endpoint
         return (
-            f"{self.endpoint.requests_sent} requests, "
-            f"{prompt_tokens:,} + {answer_tokens:,} tokens, cost {self.endpoint.cost:.4f}"
+            f"{asked.requests_sent} requests, {asked.prompt_tokens:,} + {asked.answer_tokens:,} "
+            f"tokens, cost {asked.cost:.4f}"
         )

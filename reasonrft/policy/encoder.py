@@ -134,8 +134,11 @@ class Encoder:
 
     def response_ids(self, response: str) -> Tensor:  # (T,)
         """The assistant's turn with its end, as a rollout would return it."""
-        ids = self._written_ids(self._literal.escape(response))
-        return torch.tensor([*ids, *self.end_of_turn])
+        return torch.tensor([*self.text_ids(response), *self.end_of_turn])
+
+    def text_ids(self, text: str) -> list[int]:
+        """Tokens of text alone, in which no word is a special token."""
+        return self._written_ids(self._literal.escape(text))
 
     def length(self, problem: Problem, text: str, *responses: str) -> int:
         """Tokens of a prompt and its responses, from the images' sizes and without their pixels."""

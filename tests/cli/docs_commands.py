@@ -18,6 +18,7 @@ TRAINING = ("fit", "validate", "test", "predict")
 NOT_RUN = {
     r"reasonrft\.assets": "makes the tiny model anew, which takes hours",
     r"study/qwen": "asks the hub for a model; tests/study/test_dry_run.py has stand-ins",
+    r"--with\.endpoint": "asks an API; tests/rewards/test_judge.py asks a server of its own",
     r"\.\.\.": "the dots stand for a folder with a name of its own",
 }
 """Commands that are not run at all, by what they contain, and why."""

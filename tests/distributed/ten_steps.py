@@ -21,8 +21,9 @@ from reasonrft.policy import Policy
 from reasonrft.policy.adapters import Lora
 from reasonrft.policy.sharding import full_parameters
 from reasonrft.problems import Problem
-from reasonrft.rewards import Reward
+from reasonrft.rewards import ReasoningReflectionReward, Reward
 from reasonrft.rollout import NoisyRollout, Sampling
+from reasonrft.teachers import PolicyTeacher
 from reasonrft.worlds import BlackPatches
 from tests.datamodules.reading import MadeUp, quiet
 from tests.modules.fitting import PAIRS, PROBLEMS, Capitals, Losses
@@ -93,12 +94,16 @@ def load(folder: Path, weights: str, **options: Any) -> Policy:
     return policy
 
 
-def reinforcing(policy: Policy, **options: Any) -> GRPOModule:
+def reinforcing(policy: Policy, signals: bool = False, **options: Any) -> GRPOModule:
     rate = 0.5 if policy.adapter else 0.2
+    rewards: dict[str, Reward] = {"half": Half(), "capitals": Capitals(weight=0.1)}
+    if signals:  # of the policy itself, and of a teacher
+        rewards["r3"] = ReasoningReflectionReward(weight=0.1)
+        options["teacher"] = PolicyTeacher(Policy(policy.path), weight=0.1)
     settings = {"beta": 0.04, "group_size": 3, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
     return GRPOModule(
         policy,
-        {"half": Half(), "capitals": Capitals(weight=0.1)},
+        rewards,
         optimizer=lambda params: torch.optim.SGD(params, rate, momentum=0.5),
         sampling=Sampling(max_tokens=6),
         **{**settings, **options},
@@ -189,14 +194,19 @@ def cases() -> dict[str, dict[str, Any]]:
         "sft-empty": {"method": "sft", "first": 8},
         "dpo": {"method": "dpo", "problems": PAIRS},
         "dpo-empty-lora": {"method": "dpo", "problems": PAIRS, "first": 8, "weights": "lora"},
-        "grpo-empty": {"method": "grpo", "first": 8},
+        "grpo-empty": {"method": "grpo", "first": 8, "signals": True},
         "grpo-silent": {"method": "grpo", "first": 4, "beta": 0.0},
         "grpo-recomputed": {
             "method": "grpo",
             "loaded": {"activation_checkpointing": True},
             "perception": PerceptionLoss(mask=MASK, gradient="both", masked_entropy=0.01),
         },
-        "grpo-ahead": {"method": "grpo", "engine": ApartEngine(), "async_steps": 1},
+        "grpo-ahead": {
+            "method": "grpo",
+            "engine": ApartEngine(),
+            "async_steps": 1,
+            "signals": True,
+        },
         "grpo-resampled": {
             "method": "grpo",
             "resample": 2,
