@@ -183,8 +183,7 @@ class DPOModule(ReasoningModule):
         """Before the first update: scored alike in both ways, and not blind to its images."""
         if not self._prefix_checked:
             self._prefix_checked = True
-            exact = (self.policy.model.dtype, self.trainer.precision) == (torch.float32, "32-true")
-            check_shared_prefix(self.policy, groups, exact)
+            check_shared_prefix(self.policy, groups, self.trainer.precision)
         self.check_images(groups)
 
     def add_reference_log_probs(self, micro_batches: list[PairBatch], sums: Sums) -> None:
