@@ -2,6 +2,7 @@
 
 from reasonrft.datamodules.base import TaskDataModule
 from reasonrft.datamodules.curriculum import Curriculum
+from reasonrft.datamodules.distilled_problems import DistilledProblems
 from reasonrft.datamodules.own_problems import own_data
 from reasonrft.datamodules.problem_sources import (
     DrawnProblems,
@@ -20,6 +21,7 @@ from reasonrft.datamodules.task_datamodules import (
 __all__ = [
     "CountingDataModule",
     "Curriculum",
+    "DistilledProblems",
     "DrawnProblems",
     "GeneralDataModule",
     "GroundingDataModule",

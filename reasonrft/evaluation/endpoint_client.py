@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,13 +26,17 @@ from reasonrft.run_async import run_async, together
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+Asked = tuple[Problem, str, Mapping[str, Any]]
+"""A problem, what the user says of it, and further fields of the request."""
+NO_FIELDS: Mapping[str, Any] = {}
+
 _MOST_SILENCES = 10
 """Times the timeout that a whole answer may take, however it trickles."""
 
 
 @final
 class Endpoint:
-    """A model behind `/v1/chat/completions`, asked greedily."""
+    """A model behind `/v1/chat/completions`, asked greedily unless a request says otherwise."""
 
     def __init__(
         self,
@@ -99,25 +103,41 @@ class Endpoint:
         return self.concurrency * self._interval
 
     def ask_all(
-        self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
+        self,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        max_tokens: int,
+        fields: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[Reply]:
-        """Answers to several problems; a request that fails for good ends all of them."""
-        return run_async(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
+        """Answers to several problems; a request that fails for good ends all of them.
 
-    async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
+        Args:
+            problems: The problems.
+            texts: What the user says of each.
+            max_tokens: Most tokens of an answer.
+            fields: Further fields of each request, which make it another one for the cache also
+                where the endpoint does not take them.
+        """
+        given = [NO_FIELDS] * len(problems) if fields is None else fields
+        prompts = list(zip(problems, texts, given, strict=True))
+        return run_async(self._ask_all(prompts, max_tokens))
+
+    async def _ask_all(self, prompts: list[Asked], max_tokens: int) -> list[Reply]:
         free = asyncio.Semaphore(self.concurrency)
 
-        async def ask(problem: Problem, text: str) -> Reply:
+        async def ask(problem: Problem, text: str, fields: Mapping[str, Any]) -> Reply:
             async with free:
-                body = self.body(write_messages(problem, text), max_tokens)
-                return await self.reply(client, body)
+                body = self.body(write_messages(problem, text), max_tokens, fields)
+                return await self.reply(client, body, fields)
 
         async with self.client() as client:
             return await together(ask(*prompt) for prompt in prompts)
 
-    async def reply(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
-        """From the cache, if the same was asked before."""
-        key = self.key(body)
+    async def reply(
+        self, client: "AsyncOpenAI", body: dict[str, Any], fields: Mapping[str, Any] = NO_FIELDS
+    ) -> Reply:
+        """From the cache, if the same was asked before, with the same fields."""
+        key = self.key({**body, **fields})
         reply = self.cache.read(key)
         if reply is not None:
             return reply
@@ -132,10 +152,12 @@ class Endpoint:
         """What tells a request from all others."""
         return request_key(self.address, body)
 
-    def body(self, messages: list[Message], max_tokens: int) -> dict[str, Any]:
+    def body(
+        self, messages: list[Message], max_tokens: int, fields: Mapping[str, Any] = NO_FIELDS
+    ) -> dict[str, Any]:
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens}
-        fields = {**body, "temperature": 0, **self.request}
-        return {name: value for name, value in fields.items() if name not in self.omit}
+        whole = {**body, "temperature": 0, **fields, **self.request}
+        return {name: value for name, value in whole.items() if name not in self.omit}
 
     async def _send(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
         from openai import APIConnectionError, APIStatusError, Omit

@@ -14,7 +14,6 @@ import math
 from collections import Counter
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
 
 import torch
 from jsonargparse import lazy_instance
@@ -66,7 +65,6 @@ from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import Scores, score
-from reasonrft.policy.sharding import gather, reshard
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
@@ -333,25 +331,8 @@ class GRPOModule(ReasoningModule):
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""
-        optimizer: Any = self.optimizers()
-        scheduler: Any = self.lr_schedulers()
-        # A gathered weight would hide the update from the next forward.
-        reshard(self.policy)
-        trained = self.fill_gradients()
-        clipped = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
-        # The device is waited for here, and nowhere else in an update.
-        *values, norm = torch.stack([*losses, clipped.to(self.device)]).tolist()
-        with raise_on_all_ranks():
-            for micro_batch, value in zip(micro_batches, values, strict=True):
-                if not abs(value) < float("inf"):
-                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
-        if not abs(norm) < float("inf"):
-            raise self.stopped_by(f"the norm of the gradient is {norm}", micro_batches)
-        self.step_metrics.gradient_norm = norm
-        optimizer.step()
-        optimizer.zero_grad()
-        if scheduler is not None:
-            scheduler.step()
+        ids = [micro_batch.problem_ids for micro_batch in micro_batches]
+        self.step_metrics.gradient_norm = self.take_step(losses, ids, self.max_grad_norm)
 
     def log_step(
         self, rollout: Rollout, rewards: dict[str, Tensor], total: Tensor, advantages: Tensor
@@ -401,12 +382,6 @@ class GRPOModule(ReasoningModule):
     def should_stop(self) -> bool:
         """Whether the process was asked to end, while rewards are waited for."""
         return self.rewards_given_up or self.trainer.received_sigterm
-
-    def stopped_by(self, what: str, micro_batches: list[MicroBatch]) -> BadInput:
-        ids = ", ".join(micro_batch.problem_ids for micro_batch in micro_batches)
-        return BadInput(
-            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated"
-        )
 
     def __init__(
         self,

@@ -55,6 +55,20 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A prompt and two assistant's turns, of which one is better."""
+
+    prompt: Prompt
+    chosen: Tensor  # (T,)
+    rejected: Tensor  # (T,)
+
+    @property
+    def length(self) -> int:
+        """Tokens of both behind one prompt."""
+        return self.prompt.length + len(self.chosen) + len(self.rejected)
+
+
+@dataclass(frozen=True)
 class PromptBatch:
     """Prompts that are answered together."""
 
@@ -116,6 +130,10 @@ class Encoder:
     def example(self, problem: Problem, text: str, response: str) -> Example:
         return Example(self.prompt(problem, text), self.response_ids(response))
 
+    def pair(self, problem: Problem, text: str, chosen: str, rejected: str) -> Pair:
+        prompt = self.prompt(problem, text)
+        return Pair(prompt, self.response_ids(chosen), self.response_ids(rejected))
+
     def response_ids(self, response: str) -> Tensor:  # (T,)
         """The assistant's turn with its end, as a rollout would return it."""
         return torch.tensor([*self.text_ids(response), *self.end_of_turn])
@@ -124,10 +142,10 @@ class Encoder:
         """Tokens of text alone, in which no word is a special token."""
         return self._written_ids(self._literal.escape(text))
 
-    def length(self, problem: Problem, text: str, response: str | None = None) -> int:
-        """Tokens of prompt and response, from the images' sizes and without their pixels."""
+    def length(self, problem: Problem, text: str, *responses: str) -> int:
+        """Tokens of a prompt and its responses, from the images' sizes and without their pixels."""
         written = self.short_ids(problem, text)
-        extra = 0 if response is None else len(self.response_ids(response))
+        extra = sum(len(self.response_ids(response)) for response in responses)
         sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
         counts = [_fitting(problem, self._image_tokens, size, several) for size in sizes]

@@ -33,6 +33,10 @@ PARSED_ONLY = {
 }
 """Commands whose configuration is put together in full, but not run."""
 
+FEW_SAMPLES = ["--samples=4", "--max-tokens=80", "--no-blind", "--data.source.train=8"]
+FEW_SAMPLES += ["--data.source.levels=[1]", "--data.source.workers=1"]
+"""Some of them are right."""
+
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:python -m )?reasonrft(?:\.\w+)* .*", re.MULTILINE)
 _ASSIGNED = re.compile(r"^([A-Z])=(\S+|\"[^\"]*\")$", re.MULTILINE)
@@ -82,6 +86,12 @@ def run_small(command: list[str]) -> None:
     elif args[0] == "study":
         # tests/study runs one; here only what it asks for is shown.
         main([*args, "--dry-run", "--paradigms", '{"zero-shot": {}}', "--shares", "[]"])
+    elif args[0] == "iterate":
+        # tests/iteration runs one.
+        main([*args, *([] if "--dry-run" in args else ["--dry-run"])])
+    elif args[0] == "distill":
+        if not reason(command, PARSED_ONLY):
+            main([*args, *FEW_SAMPLES])
     elif args[0] not in TRAINING:
         main(args)
     else:

@@ -18,6 +18,8 @@ TASKS = ("counting", "structure", "transformation")
 ELSEWHERE = {"endpoint.yaml", "vllm.yaml", "recipes/judge.yaml", "recipes/captioning.yaml"}
 """Run by tests/modules/test_endpoint.py, tests/rollout/test_vllm_training.py and
 tests/modules/test_judged_training.py."""
+ITERATED = {"distill.yaml", "dpo.yaml", "recipes/iterate.yaml"}
+"""Run by tests/distillation and tests/iteration."""
 STUDIES = {f"study/{name}.yaml" for name in ("cell", "tiny", "qwen2vl_2b", "qwen2vl_7b")}
 """Run by tests/study."""
 
@@ -183,4 +185,4 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
     trained = {name for configs in FIT + PAPER + TINY for name in configs}
-    assert there == trained | ELSEWHERE | STUDIES | {*SWEEPS}
+    assert there == trained | ELSEWHERE | ITERATED | STUDIES | {*SWEEPS}

@@ -16,7 +16,7 @@ from reasonrft.datamodules import GeneralDataModule
 from reasonrft.datamodules.sampler import ProblemLoader
 from reasonrft.distributed.sharding_strategy import ShardingStrategy
 from reasonrft.losses import PerceptionLoss
-from reasonrft.modules import GRPOModule, SFTModule
+from reasonrft.modules import DPOModule, GRPOModule, SFTModule
 from reasonrft.policy import Policy
 from reasonrft.policy.adapters import Lora
 from reasonrft.policy.sharding import full_parameters
@@ -26,7 +26,7 @@ from reasonrft.rollout import NoisyRollout, Sampling
 from reasonrft.teachers import PolicyTeacher
 from reasonrft.worlds import BlackPatches
 from tests.datamodules.reading import MadeUp, quiet
-from tests.modules.fitting import PROBLEMS, Capitals, Losses
+from tests.modules.fitting import PAIRS, PROBLEMS, Capitals, Losses
 from tests.rollout.apart import ApartEngine
 
 MIXED = [replace(problem, images=()) if at < 5 else problem for at, problem in enumerate(PROBLEMS)]
@@ -115,6 +115,18 @@ def tuning(policy: Policy, **options: Any) -> SFTModule:
     return SFTModule(policy, lambda params: torch.optim.AdamW(params, 3e-3, eps=1e-3), **options)
 
 
+def preferring(policy: Policy, **options: Any) -> DPOModule:
+    settings = {"beta": 0.5, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
+    return DPOModule(
+        policy,
+        optimizer=lambda params: torch.optim.SGD(params, 0.1, momentum=0.5),
+        **{**settings, **options},
+    )
+
+
+MODULES: dict[str, Any] = {"sft": tuning, "grpo": reinforcing, "dpo": preferring}
+
+
 def ten_steps(
     folder: Path,
     strategy: Any,
@@ -132,7 +144,7 @@ def ten_steps(
     Args:
         folder: Of the model.
         strategy: Of the Trainer.
-        method: sft or grpo.
+        method: sft, grpo or dpo.
         weights: What is trained: full, lora, qlora.
         problems: All problems of a step.
         first: How many of them the first of two ranks gets.
@@ -142,7 +154,7 @@ def ten_steps(
         options: Those of the module.
     """
     policy = load(folder, weights, **(loaded or {}))
-    module: Any = (reinforcing if method == "grpo" else tuning)(policy, **options)
+    module: Any = MODULES[method](policy, **options)
     recorded, losses = Metrics(), Losses()
     trainer = quiet(
         strategy=strategy,
@@ -150,7 +162,7 @@ def ten_steps(
         max_epochs=steps,
         accumulate_grad_batches=parts,
         callbacks=[recorded, losses],
-        gradient_clip_val=None if method == "grpo" else 0.5,
+        gradient_clip_val=0.5 if method == "sft" else None,
     )
     trainer.fit(module, Dealt(problems, first, parts))
     values = {name: value.clone() for name, value in full_parameters(policy)}
@@ -180,6 +192,8 @@ def cases() -> dict[str, dict[str, Any]]:
         },
         "grpo-imageless-lora": {"method": "grpo", "weights": "lora", **imageless},
         "sft-empty": {"method": "sft", "first": 8},
+        "dpo": {"method": "dpo", "problems": PAIRS},
+        "dpo-empty-lora": {"method": "dpo", "problems": PAIRS, "first": 8, "weights": "lora"},
         "grpo-empty": {"method": "grpo", "first": 8, "signals": True},
         "grpo-silent": {"method": "grpo", "first": 4, "beta": 0.0},
         "grpo-recomputed": {
