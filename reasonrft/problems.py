@@ -34,6 +34,8 @@ class Problem:
     """Chain of thought, without tags."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """What else the source knows: template, level, view, split, options, history."""
+    source: str = ""
+    """The name of its source, where a split has problems of several."""
 
     @property
     def solution(self) -> str:

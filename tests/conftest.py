@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -28,6 +29,12 @@ LONG = """
     sweeps/test_run_sweep.py study/test_run_study.py study/test_dry_run.py
 """.split()
 """Files that take ten seconds or more, the longest first."""
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the garbage collector need not go through it time and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

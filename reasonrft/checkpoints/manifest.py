@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 import reasonrft
 from reasonrft.datamodules import TaskDataModule
 from reasonrft.datamodules.curriculum import items_by_level
+from reasonrft.datamodules.mixture import shares_told
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.policy.hub_paths import portable_name
 from reasonrft.problems import Problem
@@ -150,4 +151,6 @@ def _data(data: TaskDataModule, ranks: int) -> Manifest:
         levels = items_by_level(problems).items()
         told = ", ".join(f"{len(items)} of level {level}" for level, items in levels)
         size |= {"problems.levels": told}
+    if weights := data.source.weights:
+        size |= {"problems.weights": shares_told(weights)}
     return size | {"problems.number": len(problems), "problems.digest": fingerprint_of(problems)}

@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import set_parsing_settings
 from jsonargparse._actions import _ActionPrintConfig
 from jsonargparse._common import parser_context
@@ -48,6 +48,16 @@ Names = list[str] | str | None
 
 class ReasonRFTCLI(LightningCLI):
     """LightningCLI whose one source of truth is the configuration, completed by defaults."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        given = options.get("args")
+        self._asked = (sys.argv[1:] if given is None else given)[:1]
+        super().__init__(*args, **options)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # knows what is asked
+        """The command that is asked for: to set up the parsers of all takes as long as to parse."""
+        known = LightningCLI.subcommands()
+        return {name: known[name] for name in self._asked if name in known} or known
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
@@ -133,9 +143,8 @@ class ReasonRFTCLI(LightningCLI):
 
     def _plain_config(self) -> dict[str, Any]:
         """The command's configuration as it stands in run_config.yaml."""
-        command = str(self.subcommand)
-        dumped = self._parser(command).dump(self.config[command], skip_none=False)
-        return dict(yaml.safe_load(dumped))
+        self._dump_config()  # as modules are made with it: nothing is put into words twice
+        return deepcopy(self.config_dump)
 
 
 def run(args: Sequence[str] | None) -> ReasonRFTCLI:

@@ -27,6 +27,7 @@ from reasonrft.datamodules.curriculum import (
     note_groups,
 )
 from reasonrft.datamodules.encode_batch import Asking, Encode, Kind, Target
+from reasonrft.datamodules.mixture import MixtureSampler, items_by_source
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.datamodules.sampler import BatchSampler, ProblemLoader, ResumableLoader
 from reasonrft.datamodules.split_checks import check, left_out, named_splits, validation_note
@@ -99,6 +100,12 @@ class TaskDataModule(LightningDataModule):
             )
         if curriculum is not None and batch_tokens is not None:
             raise BadInput("curriculum makes batches of batch_size: leave batch_tokens out")
+        if source.weights and batch_tokens is not None:
+            raise BadInput("weights make batches of batch_size: leave batch_tokens out")
+        if source.weights and curriculum is not None:
+            raise BadInput(
+                "curriculum chooses problems by level and weights by source: leave one of them out"
+            )
         self.source, self.target, self.seed = source, target, seed
         self.curriculum = curriculum
         self._levels: LevelLog | None = None
@@ -126,6 +133,12 @@ class TaskDataModule(LightningDataModule):
         else:
             splits = tuple(split for split in self.source.splits if split not in ("train", "val"))
         return tuple(s for s in splits if images == "own" or self._in_image_mode(s, images))
+
+    @property
+    def train_sources(self) -> tuple[str, ...]:
+        """The sources of the problems that are trained on, where they are of several."""
+        names = dict.fromkeys(problem.source for problem in self.problems.get("train", ()))
+        return tuple(name for name in names if name)
 
     def prepare_data(self) -> None:
         self.source.prepare(self._wanted(self._stage()))
@@ -304,6 +317,9 @@ class TaskDataModule(LightningDataModule):
         if self._levels is not None:
             items = items_by_level(self.problems["train"])
             return CurriculumSampler(items, self._levels, size, self.seed, rank, ranks)
+        if weights := self.source.weights:
+            items_of = items_by_source(self.problems["train"], list(weights))
+            return MixtureSampler(items_of, weights, size, self.seed, rank, ranks)
         if self.batch_tokens is not None:
             tokens = self.batch_tokens * ranks
             plan = partial(of_similar_size, self.lengths, tokens)

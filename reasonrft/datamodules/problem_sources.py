@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ class ProblemSource:
     def splits(self) -> tuple[str, ...]:
         """The splits there are: train, val, and the tests by any other names."""
         raise NotImplementedError(f"{type(self).__name__} does not say what splits it has")
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The share of each of its sources in every batch, if batches are to hold exact ones."""
+        return {}
 
     def prepare(self, splits: Sequence[str]) -> None:
         """Write what these splits need to disk; called by one process only."""
@@ -236,34 +242,72 @@ class StoredProblems(ProblemSource):
 class MixedProblems(ProblemSource):
     """Problems of several sources: trained and validated on together, tested one by one."""
 
-    def __init__(self, sources: dict[str, ProblemSource]) -> None:
+    def __init__(
+        self, sources: dict[str, ProblemSource], weights: dict[str, float] | None = None
+    ) -> None:
         """
         Args:
             sources: Sources by name; a test split "id" of the source "cubes" is called cubes-id.
+            weights: The share of each source in every batch of training, by name, of any sum; if
+                not given, every epoch has each problem once.
         """
-        self.by_split: dict[str, list[tuple[ProblemSource, str]]] = {}
+        self.by_split: dict[str, list[tuple[str, ProblemSource, str]]] = {}
         for name, source in sources.items():
+            if source.weights:
+                raise BadInput(f"source {name!r} has weights of its own: name its sources here")
             for split in source.splits:
                 known = split if split in ("train", "val") else f"{name}-{split}"
-                self.by_split.setdefault(known, []).append((source, split))
+                self.by_split.setdefault(known, []).append((name, source, split))
+        self._weights = _checked(weights, [name for name, *_ in self.by_split.get("train", ())])
 
     @property
     def splits(self) -> tuple[str, ...]:
         return tuple(self.by_split)
 
+    @property
+    def weights(self) -> Mapping[str, float]:
+        return self._weights
+
     def prepare(self, splits: Sequence[str]) -> None:
-        for source, name in self._sources_of(splits):
-            source.prepare([name])
+        for _, source, own in self._sources_of(splits):
+            source.prepare([own])
 
     def at_hand(self, split: str) -> bool:
-        return all(source.at_hand(name) for source, name in self._sources_of([split]))
+        return all(source.at_hand(own) for _, source, own in self._sources_of([split]))
 
     def problems(self, split: str, task: str | None = None) -> Sequence[Problem]:
+        """The problems of all sources; each knows its own, where there are several."""
+        sources = self.by_split[split]
+        if len(sources) == 1:
+            ((_, source, own),) = sources
+            return source.problems(own, task)
         return [
-            problem
-            for source, name in self._sources_of([split])
-            for problem in source.problems(name, task)
+            replace(problem, source=name)
+            for name, source, own in sources
+            for problem in source.problems(own, task)
         ]
 
-    def _sources_of(self, splits: Sequence[str]) -> list[tuple[ProblemSource, str]]:
-        return [pair for split in splits for pair in self.by_split[split]]
+    def _sources_of(self, splits: Sequence[str]) -> list[tuple[str, ProblemSource, str]]:
+        return [one for split in splits for one in self.by_split[split]]
+
+
+def _checked(weights: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
+    """Weights of the sources that are trained on, in their order; none where it is one alone."""
+    if weights is None:
+        return {}
+    there = ", ".join(names) or "none"
+    if strange := [name for name in weights if name not in names]:
+        raise BadInput(
+            f"weights names {', '.join(strange)}; the sources that are trained on are {there}"
+        )
+    if missing := [name for name in names if name not in weights]:
+        raise BadInput(
+            f"weights does not name {', '.join(missing)}; give one to each source that is trained "
+            f"on: {there}"
+        )
+    for name, weight in weights.items():
+        if not 0 < weight < float("inf"):
+            raise BadInput(
+                f"weights: that of {name!r} is {weight}; those of {there} are positive numbers"
+            )
+    return {name: weights[name] for name in names} if len(names) > 1 else {}

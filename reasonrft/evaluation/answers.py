@@ -11,8 +11,9 @@ from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import ImageMode, image_digests
 from reasonrft.problems import Problem
 
-GROUPS = ("template", "level", "view")
-"""Keys of meta by which accuracies are told apart."""
+_OF_META = ("template", "level", "view")
+GROUPS = (*_OF_META, "source")
+"""By which accuracies are told apart: keys of meta, and which of several sources it is of."""
 
 Line = dict[str, Any]
 
@@ -53,7 +54,8 @@ def describe(split: str, problem: Problem) -> Line:
         "choices": list(problem.choices),
         "options": problem.meta.get("options"),
         "frame": problem.meta.get("frame") if problem.task == "grounding" else None,
-        **{name: problem.meta.get(name) for name in GROUPS},
+        **{name: problem.meta.get(name) for name in _OF_META},
+        "source": problem.source or None,
     }
     return {name: value for name, value in line.items() if value not in (None, [])}
 

@@ -227,13 +227,15 @@ class EvaluatedModule(LightningModule):
         return measured
 
     def _log_accuracy(self, stage: str) -> list[AnswerAccuracy]:
-        """Log each split's averages over all ranks."""
+        """Log the averages of each split, and of the sources in it, over all ranks."""
         accuracies = self.accuracies.compute()
         for split, split_tally in tally(accuracies).items():
             self._log_averages(f"{stage}/{split}", split_tally)
             for mode in ALTERED:
                 if mode in split_tally:
                     self._log_averages(f"{stage}/{split}/{mode}", split_tally[mode])
+            for source, of_source in split_tally["by"].get("source", {}).items():
+                self._log_averages(f"{stage}/{split}/source/{source}", of_source)
         return accuracies
 
     def _log_averages(self, name: str, split_tally: Tally) -> None:

@@ -37,6 +37,8 @@ class Step:
     """Of responses."""
     read: int = 0
     """Tokens of prompts and responses."""
+    of_sources: dict[str, tuple[Tensor | float, int]] = field(default_factory=dict)
+    """Loss and tokens of each source, where the data has several."""
     ids: list[str] = field(default_factory=list)
     since: float = field(default_factory=time.perf_counter)
 
@@ -45,9 +47,18 @@ class Step:
         self.tokens += len(loss)
         self.read += sum(example.length for example in examples)
         self.ids += [example.prompt.problem.id for example in examples]
+        if self.of_sources:
+            parts = loss.detach().split([len(example.response) for example in examples])
+            for part, example in zip(parts, examples, strict=True):
+                before, tokens = self.of_sources[example.prompt.problem.source]
+                self.of_sources[example.prompt.problem.source] = (
+                    before + part.sum(),
+                    tokens + len(part),
+                )
 
     def counts(self) -> list[float]:
-        return [float(self.loss), float(self.tokens), float(self.read)]
+        of_sources = [float(number) for pair in self.of_sources.values() for number in pair]
+        return [float(self.loss), float(self.tokens), float(self.read), *of_sources]
 
 
 class SFTModule(ReasoningModule):
@@ -103,6 +114,7 @@ class SFTModule(ReasoningModule):
         if row_tokens is not None:
             check_at_least(1, row_tokens=row_tokens)
         self.row_tokens = row_tokens
+        self._sources: tuple[str, ...] = ()
         self._step = Step()
         self._accumulated: dict[str, Any] | None = None
 
@@ -136,7 +148,8 @@ class SFTModule(ReasoningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Turn the gradient of the sum into that of the mean over all tokens of this step."""
         mine = torch.tensor(self._step.counts(), device=self.device)
-        loss, tokens, read = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
+        summed = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
+        loss, tokens, read, *of_sources = summed
         if not math.isfinite(loss):
             raise self.stopped_by(f"the loss is {loss}", self._step.ids)
         # Lightning has divided by accumulated batches, and averaged over processes.
@@ -150,7 +163,11 @@ class SFTModule(ReasoningModule):
         self.log("train/tokens", tokens)
         self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
         self.log("perf/compute_tokens", TRAINED * read)
-        self._step = Step()
+        for place, name in enumerate(self._step.of_sources):
+            if of_source := of_sources[2 * place + 1]:
+                self.log(f"train/source/{name}/loss", of_sources[2 * place] / of_source)
+                self.log(f"train/source/{name}/share", of_source / tokens)
+        self._step = self._new_step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep half of an accumulation too, where gradients are whole or spread over ranks.
@@ -159,7 +176,7 @@ class SFTModule(ReasoningModule):
         """
         super().on_save_checkpoint(checkpoint)
         counts = all_gather(self._step.counts())
-        if sum(tokens for _, tokens, _ in counts) and self._has_all_gradients:
+        if sum(tokens for _, tokens, *_ in counts) and self._has_all_gradients:
             named = self.policy.named_parameters()
             gradients = {name: value.grad for name, value in named if value.grad is not None}
             checkpoint["accumulated"] = {"counts": counts, "gradients": gradients}
@@ -168,9 +185,12 @@ class SFTModule(ReasoningModule):
     def _has_all_gradients(self) -> bool:
         return self.trainer.world_size == 1 or self.device_mesh is not None
 
+    def _new_step(self) -> Step:
+        return Step(of_sources=dict.fromkeys(self._sources, (0.0, 0)))
+
     def discard_step(self) -> None:
         super().discard_step()
-        self._step = Step()
+        self._step = self._new_step()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -178,6 +198,9 @@ class SFTModule(ReasoningModule):
 
     def on_train_start(self) -> None:
         super().on_train_start()
+        data: Any = getattr(self.trainer, "datamodule", None)
+        self._sources = getattr(data, "train_sources", ())
+        self._step = self._new_step()
         if self._accumulated:
             counts = self._accumulated["counts"]
             self._step = self._share_of(counts)
@@ -192,9 +215,13 @@ class SFTModule(ReasoningModule):
         """What this rank had added up; the first one has all where there were more or fewer."""
         if len(counts) != self.trainer.world_size:
             total = [sum(values) for values in zip(*counts, strict=True)]
-            counts = [total] + [[0.0, 0.0, 0.0]] * (self.trainer.world_size - 1)
-        loss, tokens, read = counts[self.global_rank]
-        return Step(loss, int(tokens), int(read))
+            counts = [total] + [[0.0] * len(total)] * (self.trainer.world_size - 1)
+        loss, tokens, read, *of_sources = counts[self.global_rank]
+        step = Step(loss, int(tokens), int(read), self._new_step().of_sources)
+        pairs = zip(of_sources[::2], map(int, of_sources[1::2]), strict=True)
+        # A checkpoint of before there were sources has none.
+        step.of_sources |= dict(zip(self._sources, pairs, strict=False))
+        return step
 
     def on_validation_end(self) -> None:
         self._step.since = time.perf_counter()

@@ -144,6 +144,7 @@ def make_record(
     }
     if step_metrics.distortion is not None:
         columns["train/distorted_reward"] = total[rollout.distorted]
+    columns |= _columns_by_source(columns, rollout)
     counts = {f"train/{name}": done for name, done in step_metrics.of_rewards.items()}
     if step_metrics.sampled_groups is not None:
         counts["train/sampled_groups"] = step_metrics.sampled_groups
@@ -155,20 +156,15 @@ def make_record(
     columns_by_rank, work_by_rank, sums_by_rank, seconds_by_rank, counts_by_rank = zip(
         *all_gather(of_rank), strict=True
     )
-    means = {
-        name: torch.cat([own[name] for own in columns_by_rank if len(own[name])])
-        .float()
-        .mean()
-        .item()
-        for name in columns
-        if any(len(own[name]) for own in columns_by_rank)
-    }
+    joined = _joined(columns_by_rank)
+    means = {name: column.float().mean().item() for name, column in joined.items()}
     work = added(work_by_rank)
     seconds = {name: value / len(seconds_by_rank) for name, value in added(seconds_by_rank).items()}
     maxima = {name: max(own.get(name, 0.0) for own in sums_by_rank) for name in _MAXIMA}
     sums = added(sums_by_rank) | maxima
     metrics = (
         means
+        | _shares_of_sources(joined)
         | added(counts_by_rank)
         | {f"train/{name}": value for name, value in step_metrics.of_data.items()}
         | {f"perf/{name}": value for name, value in work.items()}
@@ -190,6 +186,42 @@ def make_record(
         rollout.work,
         metrics,
     )
+
+
+_BY_SOURCE = ("reward", "accuracy", "completion_length")
+
+
+def _columns_by_source(columns: Mapping[str, Tensor], rollout: Rollout) -> dict[str, Tensor]:
+    """The groups of each source, where problems are of several."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, problem in enumerate(rollout.problems):
+        rows[problem.source].append(row)
+    return {
+        f"train/source/{source}/{figure}": columns[f"train/{figure}"][own]
+        for source, own in rows.items()
+        if source
+        for figure in _BY_SOURCE
+        if f"train/{figure}" in columns
+    }
+
+
+def _joined(columns_by_rank: tuple[Mapping[str, Tensor], ...]) -> dict[str, Tensor]:
+    """The columns of all ranks, which may lack some or have nothing in them."""
+    names = dict.fromkeys(name for own in columns_by_rank for name in own)
+    parts = {
+        name: [own[name] for own in columns_by_rank if name in own and len(own[name])]
+        for name in names
+    }
+    return {name: torch.cat(own) for name, own in parts.items() if own}
+
+
+def _shares_of_sources(joined: Mapping[str, Tensor]) -> dict[str, float]:
+    """What part of the batch each source has."""
+    return {
+        name.removesuffix("reward") + "share": len(column) / len(joined["train/reward"])
+        for name, column in joined.items()
+        if name.startswith("train/source/") and name.endswith("/reward")
+    }
 
 
 def _compute_tokens(rollout: Rollout, step_metrics: StepMetrics) -> float:

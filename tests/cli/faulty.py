@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from reasonrft.cli import preemption
 from reasonrft.problems import Problem
 from tests.modules.fitting import Capitals
 
@@ -51,7 +52,11 @@ class Faulty(Capitals):
 
 
 class Hanging(Faulty):
-    """Never comes back; leaves a file when it is asked."""
+    """Never comes back; leaves a file when it is asked. A shorter grace ends the wait for it."""
+
+    def __init__(self, step: int = 0, grace: float = preemption.GRACE) -> None:
+        super().__init__(step)
+        preemption.GRACE = grace
 
     def fail(self) -> None:
         Path("asked").touch()

@@ -1,5 +1,6 @@
 """Every config runs: small stand-ins where it names a model or many problems."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,8 @@ TINY = [
     ("tiny/sums.yaml",),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
+
+MIXTURE = ("grpo.yaml", "recipes/mixture.yaml")
 
 SWEEPS = {"sweeps/grpo.yaml": [0], "sweeps/sft.yaml": [0, 1]}
 """With the seeds of their trials."""
@@ -129,11 +132,16 @@ def test_a_config_of_the_paper_trains(configs, small, release, monkeypatch):
 def test_a_config_of_the_tiny_model_trains(configs, small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("reasonrft.assets.tower_pretraining.MIN_CELLS", 1)
+    run("fit", configs, of_each_source(configs, small) | {"data.workers": 0, "policy": "tiny"})
+
+
+def of_each_source(configs: tuple[str, ...], small: dict[str, object]) -> dict[str, object]:
+    """Options that keep each of a run's sources small."""
     sizes = {key.rpartition(".")[2]: small[key] for key in small if key.startswith("data.source.")}
     options = {key: value for key, value in small.items() if not key.startswith("data.source.")}
     for place in source_places(configs):
         options |= {f"{place}.{name}": value for name, value in sizes.items()}
-    run("fit", configs, options | {"data.workers": 0, "policy": "tiny"})
+    return options
 
 
 def source_places(configs: tuple[str, ...]) -> list[str]:
@@ -142,6 +150,26 @@ def source_places(configs: tuple[str, ...]) -> list[str]:
     (*_, source) = [own for one in told if (own := one["data"]["init_args"].get("source"))]
     mixed = source["init_args"].get("sources", ())
     return [f"data.source.sources.{name}.init_args" for name in mixed] or ["data.source"]
+
+
+def test_a_mixture_holds_its_shares_and_is_told_apart(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = of_each_source(MIXTURE, small | {"data.source.test": 0, "data.batch_size": 4})
+    options |= {"model.group_size": 2, "trainer.max_steps": 2}
+    run("fit", MIXTURE, options | brief(MIXTURE))
+    (file,) = tmp_path.glob("outputs/mixture/**/metrics.csv")
+    with file.open() as lines:
+        rows = list(csv.DictReader(lines))
+    shares = {name: [row[name] for row in rows if row.get(name)] for name in rows[0]}
+    assert {name: set(map(float, shares[f"train/source/{name}/share"])) for name in TASKS} == {
+        "counting": {0.5},
+        "structure": {0.25},
+        "transformation": {0.25},
+    }
+    for name in TASKS:
+        for figure in ("reward", "accuracy", "completion_length"):
+            assert shares[f"train/source/{name}/{figure}"]
+        assert shares[f"val/general/val/source/{name}/accuracy"]
 
 
 @pytest.mark.parametrize(("name", "seeds"), SWEEPS.items())
@@ -184,5 +212,5 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
-    trained = {name for configs in FIT + PAPER + TINY for name in configs}
+    trained = {name for configs in [*FIT, *PAPER, *TINY, MIXTURE] for name in configs}
     assert there == trained | ELSEWHERE | ITERATED | STUDIES | {*SWEEPS}

@@ -45,10 +45,12 @@ def test_a_preempted_run_goes_on_to_the_same_bits(stage, number, batch, step, ru
 
 @pytest.mark.parametrize(("number", "again"), [(signal.SIGTERM, False), (signal.SIGUSR1, True)])
 def test_a_step_whose_reward_hangs_is_given_up_and_what_was_before_it_saved(
-    number, again, run, whole, tmp_path
+    number, again, run, tmp_path
 ):
     one = run("grpo", tmp_path)
-    hanging = {"class_path": "tests.cli.faulty.Hanging", "init_args": {"step": 2}}
+    # Seconds until the step is given up; where a second signal is sent, that one comes first.
+    given = {"step": 2} if again else {"step": 2, "grace": 1.0}
+    hanging = {"class_path": "tests.cli.faulty.Hanging", "init_args": given}
     with Started(one.args(hanging), tmp_path) as started:
         started.wait_for((tmp_path / "asked").exists)
         started.send(number)

@@ -13,6 +13,7 @@ OPTIONS = {
     "data.source.workers": 1,
     "data.batch_size": 2,
     "model.beta": 0.04,
+    "model.group_size": 4,
     "model.sampling.max_tokens": 4,
     "model.answer_tokens": 2,
 }

@@ -15,7 +15,9 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from tests.datamodules.reading import MadeUp, made_up, quiet
 
-PROBLEMS = [made_up(number) for number in (2, 9, 4, 1, 7, 3, 12, 6)]
+PROBLEMS = [
+    made_up(number, source=("even", "odd")[number % 2]) for number in (2, 9, 4, 1, 7, 3, 12, 6)
+]
 
 PAIRS = [
     replace(
@@ -67,12 +69,13 @@ def fit(
 class Losses(Callback):
     """Every logged loss, by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "train/loss") -> None:
+        self.name = name
         self.by_step: dict[int, float] = {}
 
     def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
-        if "train/loss" in trainer.callback_metrics:
-            self.by_step[trainer.global_step] = float(trainer.callback_metrics["train/loss"])
+        if self.name in trainer.callback_metrics:
+            self.by_step[trainer.global_step] = float(trainer.callback_metrics[self.name])
 
 
 def weights(one: SFTModule) -> dict[str, Tensor]:

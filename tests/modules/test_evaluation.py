@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reasonrft.datamodules import GeneralDataModule
+from reasonrft.datamodules import GeneralDataModule, MixedProblems
 from reasonrft.datamodules.problem_sources import ProblemSource
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.image_modes import without_images
@@ -15,7 +15,7 @@ from reasonrft.policy import Policy
 from reasonrft.policy.special_tokens import placeholder_ids
 from reasonrft.problems import Problem
 from reasonrft.tasks import CountingTask
-from tests.modules.answering import Counter, Reader, be_tested, data, made_up, trainer
+from tests.modules.answering import Counter, MadeUp, Reader, be_tested, data, made_up, trainer
 from tests.starting import Forked
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -219,6 +219,33 @@ def test_validation_and_prediction_ask_with_the_images_alone(tmp_path):
     trainer(tmp_path).validate(module, data(), verbose=False)
     trainer(tmp_path).predict(module, data())
     assert module.images == [1] * (4 + 15)
+
+
+class Few(MadeUp):
+    def problems(self, split, task=None):
+        return [made_up(f"few-{split}", number) for number in (1, 3, 4)]
+
+
+def test_sources_are_told_apart_where_a_split_has_several(tmp_path):
+    source = MixedProblems({"many": MadeUp(), "few": Few()})
+    run, module = trainer(tmp_path), Counter(results=str(tmp_path))
+    run.validate(module, GeneralDataModule(source), verbose=False)
+    accuracies = {
+        name: float(value)
+        for name, value in run.callback_metrics.items()
+        if name.endswith("/accuracy")
+    }
+    assert accuracies == pytest.approx(
+        {
+            "val/general/val/accuracy": 3 / 7,  # 0, 2 and 4
+            "val/general/val/source/many/accuracy": 2 / 4,
+            "val/general/val/source/few/accuracy": 1 / 3,
+        }
+    )
+    run.test(module, GeneralDataModule(source))
+    splits = json.loads((tmp_path / "summary.json").read_text())["tasks"]["general"]
+    assert [*splits] == ["many-id", "many-ood-domain", "few-id", "few-ood-domain"]
+    assert all([*found["by"]] == ["template"] for found in splits.values())
 
 
 def test_a_blind_prompt_holds_no_image_and_no_place_for_one():

@@ -34,12 +34,12 @@ trainer:
     - class_path: ExportPolicy
 """
 STAGE_1 = {
-    "trainer.max_epochs": 5,
+    "trainer.max_epochs": 4,
     "trainer.accumulate_grad_batches": 2,
     "data.workers": 1,
 }
 STAGE_2 = {
-    "trainer.max_steps": 50,  # two for each batch
+    "trainer.max_steps": 40,  # two for each batch
     "model.updates": 2,
     "model.beta": 0.04,
     "model.group_size": 4,
@@ -47,7 +47,7 @@ STAGE_2 = {
     "model.rewards": '{"capitals": {"class_path": "tests.modules.fitting.Capitals"}}',
     "model.optimizer.init_args.lr": 0.001,
 }
-ROWS = 25
+ROWS = 20
 
 
 CHECKED = "train/image_gap"  # logged at the start of each process

@@ -94,6 +94,15 @@ def test_the_loss_is_the_mean_over_tokens(folder):
     ]
     expected = float(own.negative_log_likelihood(batch).mean())
     assert seen.by_step[1] == pytest.approx(expected, abs=1e-5)
+    logged = one.trainer.callback_metrics
+    for name in ("even", "odd"):
+        own_batch = [example for example in batch if example.prompt.problem.source == name]
+        own_losses = own.negative_log_likelihood(own_batch)
+        assert float(logged[f"train/source/{name}/loss"]) == pytest.approx(
+            float(own_losses.mean()), abs=1e-5
+        )
+        share = len(own_losses) / sum(len(example.response) for example in batch)
+        assert float(logged[f"train/source/{name}/share"]) == pytest.approx(share)
     # In tokens of a forward pass: backward is as much as two of them.
     work = 3 * sum(example.length for example in batch)
     assert float(one.trainer.callback_metrics["perf/compute_tokens"]) == work
@@ -125,11 +134,15 @@ def test_resuming_in_the_middle_of_an_accumulation_gives_the_same_bits(folder, t
                 trainer.save_checkpoint(path)
 
     options = {"accumulate_grad_batches": 3}
-    whole, seen, resumed, rest = module(folder), Losses(), module(folder), Losses()
-    fit(whole, {"batch_size": 1}, callbacks=[Save(), seen], **options)
-    fit(resumed, {"batch_size": 1}, str(path), callbacks=[rest], **options)
+    whole, resumed = module(folder), module(folder)
+    names = ("train/loss", "train/source/odd/loss")
+    seen, rest = ([Losses(name) for name in names] for _ in range(2))
+    fit(whole, {"batch_size": 1}, callbacks=[Save(), *seen], **options)
+    fit(resumed, {"batch_size": 1}, str(path), callbacks=[*rest], **options)
     assert difference(weights(whole), weights(resumed)) == 0
-    assert rest.by_step.items() <= seen.by_step.items() and rest.by_step[6] == seen.by_step[6]
+    for all_steps, last in zip(seen, rest, strict=True):
+        assert last.by_step.items() <= all_steps.by_step.items()
+        assert last.by_step[6] == all_steps.by_step[6]
 
 
 def test_checkpoints_hold_what_is_trained_and_nothing_else(folder, tmp_path):

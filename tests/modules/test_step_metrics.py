@@ -25,7 +25,7 @@ def metrics_of(
         micro_batch = MicroBatch([*groups], ones, ones, torch.zeros(count).long(), rollout, True)
         loss = GRPOLoss(importance_cap=2.0)(micro_batch.inputs(old))
         step_metrics.add(micro_batch, Scores(old, torch.zeros(count)), loss)
-    problem = SimpleNamespace(id="p")
+    problem = SimpleNamespace(id="p", source="")
     batch = PromptBatch([SimpleNamespace(problem=problem, length=6)])
     completions = [[Completion(torch.tensor([1]), torch.tensor([-5.0]), True)] * 2]
     rollout = Rollout(batch, completions, [["a", "b"]], 0)
@@ -58,3 +58,30 @@ def test_work_is_counted_in_tokens_of_a_forward_pass():
     group = Group(SimpleNamespace(length=6), [torch.tensor([1])] * 2)
     metrics = metrics_of([[1.0, 1.0]] * 2, None, (group,))
     assert metrics["perf/compute_tokens"] == 6 + 2 + 2 * 3 * 8
+
+
+def test_figures_of_each_source_by_hand():
+    sources, lengths = ("a", "b", "a"), ((1, 3), (2, 2), (4, 4))
+    prompts = [SimpleNamespace(problem=SimpleNamespace(source=name), length=6) for name in sources]
+    completions = [
+        [Completion(torch.ones(tokens).long(), torch.zeros(tokens), True) for tokens in group]
+        for group in lengths
+    ]
+    rollout = Rollout(PromptBatch(prompts), completions, [["", ""]] * 3, 0)
+    total = torch.tensor([[1.0, 0.0], [0.5, 0.5], [1.0, 1.0]])
+    record = make_record(0, rollout, {}, total, total, StepMetrics(), 1, right=total == 1)
+    metrics = {name: record.metrics[name] for name in record.metrics if "source" in name}
+    assert metrics == {
+        "train/source/a/reward": 0.75,
+        "train/source/a/accuracy": 0.75,
+        "train/source/a/completion_length": 3.0,  # (1 + 3 + 4 + 4) / 4
+        "train/source/a/share": pytest.approx(2 / 3),
+        "train/source/b/reward": 0.5,
+        "train/source/b/accuracy": 0.0,
+        "train/source/b/completion_length": 2.0,
+        "train/source/b/share": pytest.approx(1 / 3),
+    }
+
+
+def test_problems_of_one_source_have_no_figures_of_it():
+    assert not [name for name in metrics_of([], None) if "source" in name]
