@@ -18,7 +18,7 @@ from reasonrft.rollout import LocalEngine, Sampling
 from reasonrft.tasks import find_task
 from reasonrft.worlds import make_world
 
-PROBLEMS = (0, 3)
+PROBLEMS = (0, 1)
 GROUP_SIZE = 4
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     torch.set_printoptions(precision=3, sci_mode=False, linewidth=100)
     policy = Policy("tiny-counting")
     policy.load()
-    world, task = make_world("counting", "tiny"), find_task("counting")
+    world, task = make_world("counting", "tiny", level=2), find_task("counting")
     problems = [world.problem("train", number) for number in PROBLEMS]
     batch = policy.encoder.prompts(problems, [task.prompt(problem) for problem in problems])
     show("prompt tokens", [prompt.length for prompt in batch.prompts])

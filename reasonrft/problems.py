@@ -10,6 +10,8 @@ from PIL.Image import Image
 from reasonrft.images import open_image
 
 IMAGE_TAG = "<image>"
+ORIGIN = "distilled"
+"""Key of meta that says how a chain of thought was sampled, and of which problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class Problem:
     def solution(self) -> str:
         """The gold answer as the reference reads it, with tags where the source has them."""
         return self.meta.get("solution", self.answer)
+
+    @property
+    def origin(self) -> str:
+        """The id of the problem that it is a chain of thought of, where there may be several."""
+        distilled = self.meta.get(ORIGIN)
+        name = distilled.get("problem") if isinstance(distilled, Mapping) else None
+        return name if isinstance(name, str) else self.id
 
     def open_images(self) -> list[Image]:
         return [open_image(source) for source in self.images]

@@ -17,8 +17,11 @@ from reasonrft.problems import Problem
 from reasonrft.rewards import (
     AccuracyReward,
     CaptionFormatReward,
+    ClassificationReward,
     Completion,
+    DetectionReward,
     FormatReward,
+    IoUReward,
     LengthReward,
     ReasoningStepsReward,
     ReferenceReward,
@@ -27,6 +30,7 @@ from reasonrft.rewards import (
 )
 from reasonrft.rewards.faults import describe_error
 from reasonrft.tasks import Task, find_builtin_task
+from reasonrft.tasks.box_answers import BOX_KEYS
 from reasonrft.tasks.tags import first_answer_block
 from reasonrft.trance_calls import read_calls
 
@@ -42,6 +46,9 @@ _NAMES: dict[str, tuple[type[Reward], dict[str, Any]]] = {
     "steps": (ReasoningStepsReward, {}),
     "length": (LengthReward, {}),
     "star_r1": (StarR1Reward, {}),
+    "iou": (IoUReward, {}),
+    "detection": (DetectionReward, {}),
+    "classification": (ClassificationReward, {}),
     "scripts": (AccuracyReward, {"profile": "scripts"}),
     "paper": (AccuracyReward, {"profile": "paper"}),
     "reference.accuracy": (ReferenceReward, {"function": "accuracy"}),
@@ -131,6 +138,10 @@ def score_file(
         _case(row, f"{file}: row {number}", task, reward.reads_answer)
         for number, row in enumerate(rows, 1)
     ]
+    if reward.begins_early:  # all rows side by side
+        for completions, problem, _ in cases:
+            for completion in completions:
+                reward.begin(completion, problem)
     lines, rewards = [], []
     progress = tqdm(zip(rows, cases, strict=True), total=len(rows), unit="row", disable=None)
     for number, (row, case) in enumerate(progress, 1):
@@ -214,13 +225,20 @@ def _problem(row: Mapping[str, Any], solution: str, task: str | None) -> Problem
     options = row.get("options") or row.get("position_options") or ()
     return Problem(
         id=str(row.get("id", "")),
-        task=task or ("transformation" if read_calls(answer) else "general"),
+        task=task or _task_of(answer),
         images=(),
         question=str(row.get("problem") or row.get("question") or ""),
         answer=answer,
         choices=tuple(row.get("choices") or ()),
         meta={**row, "solution": solution, "options": options},
     )
+
+
+def _task_of(answer: str) -> str:
+    """The task that a gold answer looks like."""
+    if read_calls(answer):
+        return "transformation"
+    return "grounding" if any(key in answer for key in BOX_KEYS) else "general"
 
 
 def _rewards(reward: Reward, case: _Case, where: str) -> list[float]:

@@ -25,6 +25,7 @@ LONG = """
     worlds/structure/test_structure_world.py cli/test_two_devices.py data/test_build.py
     modules/test_sft.py cli/test_run_defaults.py policy/test_scoring.py test_assets.py
     policy/test_export_model.py callbacks/test_before_and_after.py cli/test_installed.py
+    iteration/test_run_iteration.py distillation/test_distill_command.py
     sweeps/test_run_sweep.py study/test_run_study.py study/test_dry_run.py
 """.split()
 """Files that take ten seconds or more, the longest first."""

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from reasonrft.problems import Problem
-from reasonrft.tasks import TASKS, find_task
+from reasonrft.tasks import find_task
 from reasonrft.tasks.tags import ANSWER, END_ANSWER, END_THINK, THINK
 from reasonrft.worlds import make_world
 
@@ -197,7 +197,7 @@ _PLAIN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz=+-/()[]
 
 def _texts() -> Iterator[str]:
     """The texts of the tasks' prompts and the worlds' problems."""
-    for task in TASKS:
+    for task in map(find_task, (*_TASKS, "general")):
         yield from (task.reasoning_template, task.answer_template) * _MIN_COUNT
     for name, preset in _SOURCES:
         world = make_world(name, preset)
@@ -206,11 +206,10 @@ def _texts() -> Iterator[str]:
                 yield from _texts_of(world.problem(split, index))
 
 
+_TASKS = ("counting", "structure", "transformation")
+"""Whose words the vocabulary has: with those of other tasks it would be another one."""
 _SOURCES = list(
-    chain.from_iterable(
-        ((task, "tiny"), (f"perception-{task}", "tiny"))
-        for task in ("counting", "structure", "transformation")
-    )
+    chain.from_iterable(((task, "tiny"), (f"perception-{task}", "tiny")) for task in _TASKS)
 )
 
 

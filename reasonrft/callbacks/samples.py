@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from reasonrft.box_drawing import with_boxes
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.problems import Problem
 
@@ -58,7 +59,7 @@ def _take(record: StepRecord, prompt: int) -> Sample:
     images = problem.open_images()
     for image in images:
         image.thumbnail((LARGEST, LARGEST))
-    return Sample(record.step, problem, images, completions)
+    return Sample(record.step, problem, with_boxes(problem, images, texts), completions)
 
 
 def caption(sample: Sample) -> dict[str, str]:

@@ -125,7 +125,8 @@ def fingerprint_of(problems: Iterable[Problem]) -> str:
     digest = hashlib.sha256()
     for problem in problems:
         text = (problem.id, problem.task, problem.question, problem.answer, problem.cot)
-        digest.update(repr((*text, problem.choices, len(problem.images))).encode())
+        pair = [problem.meta[side] for side in ("chosen", "rejected") if side in problem.meta]
+        digest.update(repr((*text, problem.choices, len(problem.images), *pair)).encode())
     return digest.hexdigest()[:16]
 
 

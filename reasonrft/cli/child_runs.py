@@ -10,20 +10,49 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from reasonrft.cli.interrupts import SIGNALS, Interrupted, exit_code_of, say
+from reasonrft.errors import BadInput
 
 POLL = 0.05
 PATIENCE = 60.0
 """Seconds for a run that is told to end; it may be answering problems, or writing much."""
+LOCK_PATIENCE = 90.0
+"""Seconds in which the runs of a parent that was killed end, before others begin."""
 SAME = 1.0
 """Seconds in which a signal that comes again is the same one, sent by two senders."""
 TOLD = [exit_code_of(number) for number in SIGNALS]
 _PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Hold a lock that runs inherit, so that those of a parent that was killed are waited for.
+
+    Args:
+        folder: What only one may write into.
+        what: Who writes, such as a study.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waited = f"waiting for the {what}, or for its last runs, that write into {folder}"
+        print(waited, flush=True)
+        try:
+            lock.acquire(timeout=LOCK_PATIENCE)
+        except Timeout as error:
+            raise BadInput(f"another {what} is writing into {folder}: wait for its end") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class ChildRun:

@@ -19,6 +19,8 @@ TRAINING = {
 OTHERS = {
     "ask": ("ask_command", "ask a model about images, in the terminal"),
     "data": ("data_commands", "validate, preview, convert or build a data set"),
+    "distill": ("distill_command", "sample answers, and keep those that are to be learned from"),
+    "iterate": ("iterate_command", "rounds of distill, fine-tuning and reinforcement"),
     "plan": ("plan_command", "predict the memory that fit will take on each device"),
     "report": ("report_command", "compare runs, studies and others' predictions on one page"),
     "score": ("data_commands", "judge completions with a reward, a scorer or a task of your own"),

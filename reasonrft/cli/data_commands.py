@@ -90,6 +90,8 @@ def _spelt_out(args: list[str]) -> list[str]:
 
 def _score(file: str, reward: Reward, task: str | None, output: str | None, as_json: bool) -> int:
     count, mean = score_file(Path(file), reward, task, Path(output) if output else None)
+    if told := reward.describe_work(reward.take_work()):
+        print(told, file=sys.stderr)
     if as_json:
         print(json.dumps({"rows": count, "mean": mean}))
     else:

@@ -4,9 +4,12 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reasonrft.errors import BadInput
+
+if TYPE_CHECKING:
+    from reasonrft.cli.training_cli import ReasonRFTCLI
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:
@@ -17,6 +20,22 @@ def as_options(values: Mapping[str, Any]) -> list[str]:
 def shown(value: Any) -> str:
     """A value as `fit` takes it."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def made(args: Sequence[str]) -> "ReasonRFTCLI":
+    """A command line with the module and the datamodule that it makes; there is no trainer."""
+    from lightning.pytorch import Trainer
+
+    from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
+
+    class MadeCLI(ReasonRFTCLI):
+        def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+            return None  # type: ignore[return-value]
+
+        def _run_subcommand(self, subcommand: str) -> None:
+            """Nothing is trained."""
+
+    return command_line(args, MadeCLI)
 
 
 def parsed_config(args: Sequence[str]) -> dict[str, Any]:

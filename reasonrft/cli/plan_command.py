@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
 
 from reasonrft.cli.exit_codes import exit_code
+from reasonrft.cli.fit_options import made
 from reasonrft.cli.quiet import silence
-from reasonrft.cli.training_cli import ReasonRFTCLI, command_line
+from reasonrft.cli.training_cli import ReasonRFTCLI
 from reasonrft.errors import BadInput
 from reasonrft.planning.knobs import Knob, advice, knobs
 from reasonrft.planning.plan_run import Plan, plan_run
@@ -36,16 +36,6 @@ class Device:
     name: str
     gpu: bool
     memory: int
-
-
-class PlanCLI(ReasonRFTCLI):
-    """Makes the module and the datamodule that `fit` would train, and no trainer."""
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        return None  # type: ignore[return-value]
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Nothing is trained."""
 
 
 def run_plan(args: Sequence[str]) -> int:
@@ -88,7 +78,7 @@ def planned(
 ) -> tuple[ReasonRFTCLI, Plan, Device]:
     """What the options make, its plan, and the device that this is for."""
     with without_weights():
-        cli = command_line(["fit", *options], PlanCLI)
+        cli = made(["fit", *options])
         trainer = cli.config_init["fit"]["trainer"].as_dict()
         device = _device(str(trainer.get("accelerator") or "auto"), memory)
         plan = plan_run(cli.model, cli.datamodule, trainer, device.gpu, worst_case)

@@ -1,12 +1,9 @@
 """`study`: the paper's table, run whole."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from reasonrft.cli.child_runs import alone
 from reasonrft.cli.config_files import with_config_paths
 from reasonrft.cli.exit_codes import exit_code
 from reasonrft.cli.interrupts import ended_by_signals
@@ -20,9 +17,6 @@ from reasonrft.study.lengths import Lengths, lengths_of
 from reasonrft.study.run_study import StudyRun
 from reasonrft.study.study_config import Expected, Study, check
 from reasonrft.study.study_table import write_table
-
-PATIENCE = 90.0
-"""Seconds in which the runs of a study that was killed end, before this one begins."""
 
 
 def run_study(args: Sequence[str]) -> int:
@@ -47,7 +41,7 @@ def _study(args: Sequence[str]) -> int:
         print(show_runs(study, lengths), end="")
         return 0
     study.home.mkdir(parents=True, exist_ok=True)
-    with _alone(study.home):
+    with alone(study.home, "study"):
         return _run(study, lengths, jobs)
 
 
@@ -62,24 +56,6 @@ def _parser() -> OneSentenceParser:
     add("--jobs", type=int, default=1, help="Cells that run side by side.")
     add("--dry-run", action="store_true", help="Print what would be run, with time and memory.")
     return parser
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold a lock that runs inherit, so that those of a study that was killed are waited for."""
-    lock = FileLock(home / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"waiting for the study, or for its last runs, that write into {home}", flush=True)
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout as error:
-            raise BadInput(f"another study is writing into {home}: wait for its end") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _run(study: Study, lengths: Lengths, jobs: int) -> int:

@@ -42,7 +42,7 @@ class Album:
 
     def _name(self, image: Path | bytes) -> str:
         if isinstance(image, bytes):
-            name = f"images/{hashlib.sha256(image).hexdigest()[:16]}.{_suffix(image)}"
+            name = f"images/{hashlib.sha256(image).hexdigest()[:16]}.{suffix(image)}"
         else:
             name = self._relative(image).as_posix()
         if self.copy and (self.folder / name).resolve() != _resolved(image):
@@ -61,7 +61,8 @@ def _holds_bytes(record: Record) -> bool:
     return any(isinstance(image, bytes) for image in images)
 
 
-def _suffix(image: bytes) -> str:
+def suffix(image: bytes) -> str:
+    """The ending of an image's file name, by its content."""
     with Image.open(io.BytesIO(image), formats=FORMATS) as opened:
         format = opened.format or "PNG"
     return {"JPEG": "jpg", "MPO": "jpg"}.get(format, format.lower())

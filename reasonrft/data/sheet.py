@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageOps
 
+from reasonrft.box_drawing import with_boxes
 from reasonrft.data.lettering import Font, find_font, wrap
 from reasonrft.problems import Problem
 
@@ -80,7 +81,8 @@ def _card(problem: Problem) -> Card:
     task = _block(problem.task.rpartition(".")[2], 12, _FAINT, 1)
     name = _block(problem.id, 12, _FAINT, 1, INNER - 120)
     answer = _block(problem.answer, 16, _ANSWER, 4, INNER - 20, marked=True)
-    return Card(_fitted(problem.open_images()), name, task, body, answer)
+    images = with_boxes(problem, _fitted(problem.open_images()))
+    return Card(images, name, task, body, answer)
 
 
 def _block(

@@ -2,6 +2,7 @@
 
 from reasonrft.datamodules.base import TaskDataModule
 from reasonrft.datamodules.curriculum import Curriculum
+from reasonrft.datamodules.distilled_problems import DistilledProblems
 from reasonrft.datamodules.own_problems import own_data
 from reasonrft.datamodules.problem_sources import (
     DrawnProblems,
@@ -12,6 +13,7 @@ from reasonrft.datamodules.problem_sources import (
 from reasonrft.datamodules.task_datamodules import (
     CountingDataModule,
     GeneralDataModule,
+    GroundingDataModule,
     StructureDataModule,
     TransformationDataModule,
 )
@@ -19,8 +21,10 @@ from reasonrft.datamodules.task_datamodules import (
 __all__ = [
     "CountingDataModule",
     "Curriculum",
+    "DistilledProblems",
     "DrawnProblems",
     "GeneralDataModule",
+    "GroundingDataModule",
     "MixedProblems",
     "ProblemSource",
     "StoredProblems",

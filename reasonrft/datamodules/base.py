@@ -43,7 +43,7 @@ class TaskDataModule(LightningDataModule):
     """Problems of a task: to learn from in training, to be answered in every other stage.
 
     What a batch is, the module says that is trained: it has an `encoder`, and learns from
-    "examples" (fine-tuning) or from "prompts" (reinforcement).
+    "examples" (fine-tuning), from "prompts" (reinforcement) or from "pairs" (preference).
     """
 
     task_name: ClassVar[str | None] = None
@@ -211,6 +211,16 @@ class TaskDataModule(LightningDataModule):
             for problems in splits
         ]
 
+    def read_alone(self, split: str) -> Sequence[Problem]:
+        """A split's problems without a trainer: checked, and of train those of limit and skip."""
+        if split not in self.source.splits:
+            there = ", ".join(self.source.splits)
+            raise BadInput(f"the data has no split {split!r}: use {there}")
+        self.source.prepare([split])
+        problems = self.source.problems(split, name_of(self.common_task))
+        check(problems, split, self.common_task, self.image_count)
+        return _some(problems, self.limit, self.seed, self.skip) if split == "train" else problems
+
     def _in_image_mode(self, split: str, images: ImageMode) -> Sequence[Problem]:
         """A split's problems as they are, without their images, or with another problem's."""
         problems = self.problems[split]
@@ -267,13 +277,24 @@ class TaskDataModule(LightningDataModule):
         problems = self.source.problems(split, name_of(self.common_task))
         if split != "train":
             check(problems, split, self.common_task, self.image_count)
-            return problems
-        learned = self.target if self._kind == "examples" else None
-        check(problems, split, self.common_task, self.image_count, learned)
-        chosen = self._within(_some(problems, self.limit, self.seed, self.skip))
+            return self._prepared(problems)
+        learned: dict[Kind, Target | Literal["pairs"]] = {"examples": self.target, "pairs": "pairs"}
+        check(problems, split, self.common_task, self.image_count, learned.get(self._kind))
+        chosen = self._prepared(_some(problems, self.limit, self.seed, self.skip))
+        chosen = self._within(chosen)
         if self.curriculum is not None:
             self._levels = LevelLog(self.curriculum, [*items_by_level(chosen)])
         return chosen
+
+    def _prepared(self, problems: Sequence[Problem]) -> Sequence[Problem]:
+        """Problems as their tasks put them to the module's model."""
+        return [
+            (self.common_task or find_task(problem.task)).prepared(problem, self._seen_size)
+            for problem in problems
+        ]
+
+    def _seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return self._module.encoder.seen_size(size)
 
     def _within(self, problems: Sequence[Problem]) -> Sequence[Problem]:
         """Those that are not too long; nothing is ever truncated."""
@@ -304,7 +325,7 @@ class TaskDataModule(LightningDataModule):
             plan = partial(of_similar_size, self.lengths, tokens)
             share = partial(share_of_tokens, self.lengths)
             name = f"{count:,} problems in batches of {tokens:,} tokens"
-        elif self.group_by_length and self._kind == "examples":
+        elif self.group_by_length and self._kind != "prompts":
             plan = partial(of_similar_length, self.lengths, size)
             name = f"{count:,} problems in batches of {size} of similar length"
         else:

@@ -10,7 +10,7 @@ from reasonrft.tasks import Task, find_task
 from reasonrft.tasks.tags import write_response
 
 Target = Literal["cot", "answer"]
-Kind = Literal["examples", "prompts"]
+Kind = Literal["examples", "prompts", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Asking:
         if self.target == "answer":
             return problem.answer
         return write_response(problem.cot, problem.answer)
+
+    def responses(self, problem: Problem, kind: Kind) -> tuple[str, ...]:
+        """What is learned from: nothing yet, a response, or a better and a worse one."""
+        if kind == "prompts":
+            return ()
+        if kind == "examples":
+            return (self.response(problem),)
+        return problem.meta["chosen"], problem.meta["rejected"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +58,12 @@ class Encode:
         if self.kind == "prompts":
             texts = [self.asking.prompt(problem) for problem in problems]
             return self.encoder.prompts(problems, texts)
-        return [self.encoder.example(problem, *self._said(problem)) for problem in problems]
+        encode = self.encoder.example if self.kind == "examples" else self.encoder.pair
+        return [encode(problem, *self._said(problem)) for problem in problems]
 
     def length(self, problem: Problem) -> int:
-        """Tokens of a problem: with its response where that is to be learned."""
-        if self.kind == "prompts":
-            return self.encoder.length(problem, self.asking.prompt(problem))
+        """Tokens of a problem: with its responses where those are to be learned from."""
         return self.encoder.length(problem, *self._said(problem))
 
-    def _said(self, problem: Problem) -> tuple[str, str]:
-        return self.asking.prompt(problem), self.asking.response(problem)
+    def _said(self, problem: Problem) -> tuple[str, ...]:
+        return self.asking.prompt(problem), *self.asking.responses(problem, self.kind)

@@ -12,6 +12,7 @@ from reasonrft.datamodules.problem_sources import StoredProblems
 from reasonrft.datamodules.task_datamodules import (
     CountingDataModule,
     GeneralDataModule,
+    GroundingDataModule,
     StructureDataModule,
     TransformationDataModule,
 )
@@ -28,6 +29,7 @@ _MODULES: tuple[type[TaskDataModule], ...] = (
     CountingDataModule,
     StructureDataModule,
     TransformationDataModule,
+    GroundingDataModule,
 )
 
 

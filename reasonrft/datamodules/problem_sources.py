@@ -212,8 +212,9 @@ class StoredProblems(ProblemSource):
             # Both halves are asked for, one after the other.
             self._train = {task: self._read("train", task)}
         problems = self._train[task]
-        held = self._held_out([problem.id for problem in problems])
-        return [problem for problem in problems if (problem.id in held) == (split == "val")]
+        # All chains of a problem are learned from, or none.
+        held = self._held_out([problem.origin for problem in problems])
+        return [problem for problem in problems if (problem.origin in held) == (split == "val")]
 
     def _held_out(self, ids: Sequence[str]) -> set[str]:
         """The ids to validate on: a function of seed and ids, whatever their order."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from reasonrft.datamodules.encode_batch import Target
 from reasonrft.errors import BadInput, printable
@@ -16,7 +17,7 @@ def check(
     split: str,
     task: Task | None = None,
     image_count: int | None = None,
-    target: Target | None = None,
+    target: Target | Literal["pairs"] | None = None,
 ) -> None:
     """Raise `BadInput` about the first problem that cannot be used.
 
@@ -34,13 +35,22 @@ def check(
         fault = (
             _image_fault(problem, image_count, with_image, len(problems))
             or (target == "cot" and not problem.cot.strip() and _NO_THOUGHT)
-            or (task or find_task(problem.task)).fault(problem)
+            or (target == "pairs" and _pair_fault(problem))
+            or (target != "pairs" and (task or find_task(problem.task)).fault(problem))
         )
         if fault:
             raise BadInput(f"split {split}, problem {problem.id!r}: {fault}")
 
 
 _NO_THOUGHT = "it has no chain of thought to learn from; train on answers alone (target: answer)"
+
+
+def _pair_fault(problem: Problem) -> str | None:
+    """Pairs need no answer: which of two completions is better is known without one."""
+    for side in ("chosen", "rejected"):
+        if not isinstance(problem.meta.get(side), str):
+            return f"it has no {side} completion; pairs are records with chosen and rejected"
+    return None
 
 
 def _image_fault(

@@ -24,5 +24,12 @@ class TransformationDataModule(TaskDataModule):
     image_count = 2
 
 
+class GroundingDataModule(TaskDataModule):
+    """Problems of grounding: VLM-R1's and Visual-RFT's, or the grounding world."""
+
+    task_name = "grounding"
+    image_count = 1
+
+
 class GeneralDataModule(TaskDataModule):
     """Problems of any kind, each asked and judged by its own task unless a task is given."""

@@ -4,14 +4,16 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from reasonrft.conversation import Message
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.chat_messages import Reply, read_reply, write_messages
 from reasonrft.evaluation.endpoint_address import split_address
 from reasonrft.evaluation.endpoint_errors import (
+    NoReply,
     connection_fault,
     no_completion,
     status_fault,
@@ -24,13 +26,17 @@ from reasonrft.run_async import run_async, together
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+Asked = tuple[Problem, str, Mapping[str, Any]]
+"""A problem, what the user says of it, and further fields of the request."""
+NO_FIELDS: Mapping[str, Any] = {}
+
 _MOST_SILENCES = 10
 """Times the timeout that a whole answer may take, however it trickles."""
 
 
 @final
 class Endpoint:
-    """A model behind `/v1/chat/completions`, asked greedily."""
+    """A model behind `/v1/chat/completions`, asked greedily unless a request says otherwise."""
 
     def __init__(
         self,
@@ -71,8 +77,8 @@ class Endpoint:
         self.prices = prices
         self.request, self.omit = dict(request or {}), tuple(omit)
         self.cache = ReplyCache(Path(cache))
-        self.paid: list[Reply] = []
-        """Replies that were not in the cache."""
+        self.replies_paid = self.prompt_tokens = self.answer_tokens = 0
+        """Of replies that were not in the cache."""
         self.requests_sent = 0
         self._interval = 60 / pace if pace else 0.0
         self._next_request = 0.0
@@ -85,48 +91,73 @@ class Endpoint:
     @property
     def cost(self) -> float:
         """What this run has cost, at `prices`."""
+        return self.price(self.prompt_tokens, self.answer_tokens)
+
+    def price(self, prompt_tokens: float, answer_tokens: float) -> float:
         prompt_price, answer_price = self.prices
-        return (
-            sum(r.prompt_tokens * prompt_price + r.tokens * answer_price for r in self.paid) / 1e6
-        )
+        return (prompt_tokens * prompt_price + answer_tokens * answer_price) / 1e6
+
+    @property
+    def longest_turn(self) -> float:
+        """Seconds that a request may wait because of `requests_per_minute`."""
+        return self.concurrency * self._interval
 
     def ask_all(
-        self, problems: Sequence[Problem], texts: Sequence[str], max_tokens: int
-    ) -> list[Reply]:
-        """Answers to several problems; a request that fails for good ends all of them."""
-        return run_async(self._ask_all(list(zip(problems, texts, strict=True)), max_tokens))
-
-    async def _ask_all(self, prompts: list[tuple[Problem, str]], max_tokens: int) -> list[Reply]:
-        free = asyncio.Semaphore(self.concurrency)
-        async with self._open() as client:
-            return await together(
-                self._ask(client, free, *prompt, max_tokens) for prompt in prompts
-            )
-
-    async def _ask(
         self,
-        client: "AsyncOpenAI",
-        free: asyncio.Semaphore,
-        problem: Problem,
-        text: str,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
         max_tokens: int,
-    ) -> Reply:
-        """The answer to one problem; from the cache, if the same was asked before."""
-        async with free:
-            body = self._body(problem, text, max_tokens)
-            key = request_key(self.address, body)
-            reply = self.cache.read(key)
-            if reply is None:
-                reply = await self._send(client, body)
-                self.cache.write(key, reply)
-                self.paid.append(reply)
-            return reply
+        fields: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[Reply]:
+        """Answers to several problems; a request that fails for good ends all of them.
 
-    def _body(self, problem: Problem, text: str, max_tokens: int) -> dict[str, Any]:
-        messages = write_messages(problem, text)
+        Args:
+            problems: The problems.
+            texts: What the user says of each.
+            max_tokens: Most tokens of an answer.
+            fields: Further fields of each request, which make it another one for the cache also
+                where the endpoint does not take them.
+        """
+        given = [NO_FIELDS] * len(problems) if fields is None else fields
+        prompts = list(zip(problems, texts, given, strict=True))
+        return run_async(self._ask_all(prompts, max_tokens))
+
+    async def _ask_all(self, prompts: list[Asked], max_tokens: int) -> list[Reply]:
+        free = asyncio.Semaphore(self.concurrency)
+
+        async def ask(problem: Problem, text: str, fields: Mapping[str, Any]) -> Reply:
+            async with free:
+                body = self.body(write_messages(problem, text), max_tokens, fields)
+                return await self.reply(client, body, fields)
+
+        async with self.client() as client:
+            return await together(ask(*prompt) for prompt in prompts)
+
+    async def reply(
+        self, client: "AsyncOpenAI", body: dict[str, Any], fields: Mapping[str, Any] = NO_FIELDS
+    ) -> Reply:
+        """From the cache, if the same was asked before, with the same fields."""
+        key = self.key({**body, **fields})
+        reply = self.cache.read(key)
+        if reply is not None:
+            return reply
+        reply = await self._send(client, body)
+        self.cache.write(key, reply)
+        self.replies_paid += 1
+        self.prompt_tokens += reply.prompt_tokens
+        self.answer_tokens += reply.tokens
+        return reply
+
+    def key(self, body: dict[str, Any]) -> str:
+        """What tells a request from all others."""
+        return request_key(self.address, body)
+
+    def body(
+        self, messages: list[Message], max_tokens: int, fields: Mapping[str, Any] = NO_FIELDS
+    ) -> dict[str, Any]:
         body = {"model": self.model, "messages": messages, "max_tokens": max_tokens}
-        fields = {**body, "temperature": 0, **self.request}
-        return {name: value for name, value in fields.items() if name not in self.omit}
+        whole = {**body, "temperature": 0, **fields, **self.request}
+        return {name: value for name, value in whole.items() if name not in self.omit}
 
     async def _send(self, client: "AsyncOpenAI", body: dict[str, Any]) -> Reply:
         from openai import APIConnectionError, APIStatusError, Omit
@@ -144,17 +175,17 @@ class Endpoint:
         # None of these is chained: a traceback would show what the server says, a key among it.
         except APIStatusError as error:
             fault = status_fault(error, where, str(body["model"]), self.key_variable, key)
-            raise BadInput(fault) from None
+            raise fault from None
         except APIConnectionError as error:
-            raise BadInput(connection_fault(error, where, self.timeout)) from None
+            raise NoReply(connection_fault(error, where, self.timeout)) from None
         except OSError as error:
-            raise BadInput(f"no answer from {where} ({error})") from None
+            raise NoReply(f"no answer from {where} ({error})") from None
         try:
             return read_reply(json.loads(strike_out(response.text, key)))
         except (ValueError, RecursionError):
             raise no_completion(response.text, where, key) from None
 
-    def _open(self) -> "AsyncOpenAI":
+    def client(self) -> "AsyncOpenAI":
         """A client of the openai package, which waits and tries again by its own rules."""
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 

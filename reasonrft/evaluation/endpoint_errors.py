@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     from openai import APIConnectionError, APIStatusError
 
 _LONGEST = 200
+_FOR_ALL = (401, 403, 404)
+"""Statuses that every other request would meet too: of the key, the model or the address."""
 _SHORTEST_SECRET = 4
 """Shorter keys are placeholders of servers that want none; their letters occur in any text."""
+
+
+class NoReply(BadInput):
+    """A request without an answer, which says nothing about other requests or a later time."""
 
 
 def strike_out(text: str, secret: str) -> str:
@@ -19,8 +25,17 @@ def strike_out(text: str, secret: str) -> str:
     return text.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else text
 
 
-def status_fault(error: "APIStatusError", address: str, model: str, variable: str, key: str) -> str:
-    """A sentence about a response that is no answer."""
+def status_fault(
+    error: "APIStatusError", address: str, model: str, variable: str, key: str
+) -> BadInput:
+    """A response that is no answer."""
+    sentence = _status_sentence(error, address, model, variable, key)
+    return BadInput(sentence) if error.status_code in _FOR_ALL else NoReply(sentence)
+
+
+def _status_sentence(
+    error: "APIStatusError", address: str, model: str, variable: str, key: str
+) -> str:
     status = error.status_code
     reason = strike_out(error_text(_json(error.response.text)), key)[:_LONGEST]
     answer = f"{status}: {reason}" if reason else str(status)
@@ -42,10 +57,10 @@ def connection_fault(error: "APIConnectionError", address: str, timeout: float) 
     return f"no answer from {address} ({' '.join(reason.split())[:_LONGEST]}){_given_up(error)}"
 
 
-def no_completion(text: str, address: str, key: str) -> BadInput:
+def no_completion(text: str, address: str, key: str) -> NoReply:
     """A response of status 200 that holds something else."""
     beginning = strike_out(text, key)[:40]
-    return BadInput(
+    return NoReply(
         f"{address} answers with something that is no chat completion, "
         f"beginning with {beginning!r}: is the address right?"
     )

@@ -11,6 +11,7 @@ from reasonrft.losses.policy_losses import (
     GRPOLoss,
     GSPOLoss,
 )
+from reasonrft.losses.preference import preference_loss
 
 __all__ = [
     "BNPOLoss",
@@ -27,4 +28,5 @@ __all__ = [
     "Scale",
     "group_advantages",
     "kl_estimate",
+    "preference_loss",
 ]

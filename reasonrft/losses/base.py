@@ -12,7 +12,7 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -73,6 +73,9 @@ class Importance:
 
 class PolicyLoss:
     """A policy-gradient loss; subclass it, override what differs, and name it by class_path."""
+
+    tells_tokens_apart: ClassVar[bool] = True
+    """Whether a token's advantage acts on that token alone."""
 
     def __init__(
         self,

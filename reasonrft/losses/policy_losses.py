@@ -48,6 +48,8 @@ class BNPOLoss(PolicyLoss):
 class GSPOLoss(GRPOLoss):
     """GSPO (2507.18071): the ratio of a token is that of its completion, a geometric mean."""
 
+    tells_tokens_apart = False
+
     def ratio(self, inputs: LossInputs) -> Tensor:  # (N,)
         log_ratio = inputs.log_probs - inputs.old
         # As long as if each token were a completion: how many there are, a GPU would be asked.

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import nn
+from torch import Tensor, nn
 
 from reasonrft.checkpoints.loop_position import begin_epoch_anew, straighten
 from reasonrft.distributed.local_optimizer import make_optimizer
 from reasonrft.distributed.master_weights import MasterWeights, check_dtypes
+from reasonrft.distributed.ranks import raise_on_all_ranks
 from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.weights import weights_digest
@@ -21,7 +22,7 @@ from reasonrft.modules.schedules import Warmup
 from reasonrft.policy.encoder import Encoder, PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import Group
-from reasonrft.policy.sharding import shard
+from reasonrft.policy.sharding import gather, reshard, shard
 from reasonrft.rollout import LocalEngine, RolloutEngine, Sampling
 
 
@@ -127,6 +128,44 @@ class ReasoningModule(EvaluatedModule):
             if isinstance(optimizer, MasterWeights):
                 return optimizer.take_gradients()
         return trained
+
+    def take_step(
+        self, losses: Sequence[Tensor], ids: Sequence[str], max_grad_norm: float
+    ) -> float:
+        """One step of optimizer and schedule, with finite loss and gradient or not at all.
+
+        For modules that do their own backward; returns the norm of the gradient.
+
+        Args:
+            losses: Those of this rank's micro-batches.
+            ids: The problems of each.
+            max_grad_norm: What the gradient is scaled down to.
+        """
+        optimizer: Any = self.optimizers()
+        scheduler: Any = self.lr_schedulers()
+        # A gathered weight would hide the update from the next forward.
+        reshard(self.policy)
+        trained = self.fill_gradients()
+        clipped = gather(torch.nn.utils.clip_grad_norm_(trained, max_grad_norm))
+        # The device is waited for here, and nowhere else in an update.
+        *values, norm = torch.stack([*losses, clipped.to(self.device)]).tolist()
+        with raise_on_all_ranks():
+            for problems, value in zip(ids, values, strict=True):
+                if not abs(value) < float("inf"):
+                    raise self.stopped_by(f"the loss is {value}", [problems])
+        if not abs(norm) < float("inf"):
+            raise self.stopped_by(f"the norm of the gradient is {norm}", ids)
+        optimizer.step()
+        optimizer.zero_grad()
+        if scheduler is not None:
+            scheduler.step()
+        return norm
+
+    def stopped_by(self, what: str, ids: Sequence[str]) -> BadInput:
+        return BadInput(
+            f"step {self.global_step}: {what} on problems {', '.join(ids)}; the policy was not "
+            "updated"
+        )
 
     def answering(self) -> AbstractContextManager[None]:
         return self.engine.ready(self.policy, self.global_step)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonrft.distributed.ranks import print_once
+from reasonrft.errors import BadInput
 from reasonrft.evaluation.answers import Answers
 from reasonrft.evaluation.endpoint_client import Endpoint
 from reasonrft.modules.evaluation import EvaluatedModule
@@ -27,6 +28,12 @@ class QuestionEncoder:
 
     def prompts(self, problems: Sequence[Problem], texts: Sequence[str]) -> Questions:
         return Questions(list(problems), list(texts))
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        raise BadInput(
+            "it is not known to what size an endpoint resizes images: ask it for boxes in "
+            "thousandths (--data.task GroundingTask --data.task.coordinates thousandths)"
+        )
 
 
 class EndpointModule(EvaluatedModule):
@@ -73,10 +80,8 @@ class EndpointModule(EvaluatedModule):
         print_once(self._bill())
 
     def _bill(self) -> str:
-        paid = self.endpoint.paid
-        prompt_tokens = sum(reply.prompt_tokens for reply in paid)
-        answer_tokens = sum(reply.tokens for reply in paid)
+        asked = self.endpoint
         return (
-            f"{self.endpoint.requests_sent} requests, "
-            f"{prompt_tokens:,} + {answer_tokens:,} tokens, cost {self.endpoint.cost:.4f}"
+            f"{asked.requests_sent} requests, {asked.prompt_tokens:,} + {asked.answer_tokens:,} "
+            f"tokens, cost {asked.cost:.4f}"
         )

@@ -49,7 +49,7 @@ class EvaluatedModule(LightningModule):
     has something to get ready.
     """
 
-    learns_from: ClassVar[Literal["examples", "prompts"]] = "prompts"
+    learns_from: ClassVar[Literal["examples", "prompts", "pairs"]] = "prompts"
     """What batches of training hold."""
 
     def __init__(

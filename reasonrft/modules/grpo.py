@@ -11,16 +11,21 @@ P prompts, G completions per prompt, N completion tokens of a micro-batch.
 """
 
 import math
+from collections import Counter
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
 
 import torch
 from jsonargparse import lazy_instance
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
-from reasonrft.distributed.ranks import all_gather, over_all_ranks, raise_on_all_ranks
+from reasonrft.distributed.ranks import (
+    all_gather,
+    over_all_ranks,
+    print_once,
+    raise_on_all_ranks,
+)
 from reasonrft.errors import BadInput, check_at_least
 from reasonrft.losses import (
     GRPOLoss,
@@ -33,6 +38,14 @@ from reasonrft.losses import (
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import MicroBatch, altered, groups_of, idle, split
 from reasonrft.modules.policy_checks import check_shared_prefix, switch_off_dropout
+from reasonrft.modules.policy_rewards import (
+    Scorer,
+    blind_rewards,
+    check_when_rewarded,
+    compute_policy_rewards,
+    seen_by,
+    sees_policy,
+)
 from reasonrft.modules.rollout_ahead import (
     RolloutAhead,
     Sampled,
@@ -40,21 +53,29 @@ from reasonrft.modules.rollout_ahead import (
     upcoming_batch,
 )
 from reasonrft.modules.schedules import Warmup
-from reasonrft.modules.step_metrics import TRAINED, StepMetrics, Stopwatch, make_record
+from reasonrft.modules.step_metrics import (
+    TRAINED,
+    StepMetrics,
+    Stopwatch,
+    added,
+    make_record,
+)
 from reasonrft.modules.step_record import StepRecord
 from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.reference_policy import ReferencePolicy
 from reasonrft.policy.scoring import Scores, score
-from reasonrft.policy.sharding import gather, reshard
 from reasonrft.problems import Problem
 from reasonrft.rewards import Reward
 from reasonrft.rewards.compute_rewards import (
+    begin_early,
     compute_rewards,
     right_completions,
+    take_work,
     weighted_sum,
 )
 from reasonrft.rollout import NoisyRollout, Rollout, RolloutEngine, Sampling
+from reasonrft.teachers import PolicyTeacher, Teacher
 
 DEFAULT_SAMPLING = Sampling()
 DEFAULT_LOSS = lazy_instance(GRPOLoss)
@@ -79,6 +100,8 @@ class GRPOModule(ReasoningModule):
         self.check_policy(rollout)
         if self.reference is not None:
             self.add_reference_log_probs(self.reference, micro_batches)
+        if self.teacher is not None:
+            self.add_teacher_log_probs(self.teacher, micro_batches)
         if self.perception is not None:
             self.add_masked_log_probs(self.perception, micro_batches)
         for _ in range(self.updates):
@@ -99,10 +122,17 @@ class GRPOModule(ReasoningModule):
         """A rollout and its rewards: of now, or sampled during the step before."""
         sampled = self.take_rollout(batch) if self.async_steps else None
         if sampled is None:
-            with self.engine.ready(self.policy, self.global_step), raise_on_all_ranks():
+            ready = self.engine.ready(self.policy, self.global_step)
+            with ready, seen_by(self.rewards, self.policy), raise_on_all_ranks():
                 sampled = self.sample_groups(batch, self.batches_done, self.step_metrics)
+        if self.async_steps and sees_policy(self.rewards):
+            self.step_metrics.phase("reward")
+            with seen_by(self.rewards, self.policy), raise_on_all_ranks():
+                sampled.rewards.update(self.policy_rewards(sampled.rollout, self.batches_done))
         if self.noisy_rollout is not None:
             self.step_metrics.distortion = self.noisy_rollout.strength(self.batches_done)
+        self.step_metrics.of_rewards = sampled.work
+        self.reward_work.update(sampled.work)
         self.report_pass_rates(sampled)
         if self.corrects_sampler:
             self.step_metrics.staleness = self.global_step - sampled.rollout.policy_version
@@ -160,7 +190,7 @@ class GRPOModule(ReasoningModule):
                 rewards[name][rows] = values
             if self.dynamic_sampling:  # of the same problem, again would count what has no signal
                 tried += self.pass_rates(again, again_rewards)
-        return Sampled(rollout, rewards, clock, tried)
+        return Sampled(rollout, rewards, clock, tried, take_work(self.rewards))
 
     def prompts_for(
         self, silent: list[int], batch: PromptBatch, attempt: int
@@ -191,16 +221,28 @@ class GRPOModule(ReasoningModule):
         def sample(prompts: PromptBatch, group_size: int) -> Rollout:
             return self.engine.generate(prompts, group_size, self.sampling, seed, step=step)
 
-        if self.noisy_rollout is None:
-            return sample(batch, self.group_size)
-        encoder = self.policy.encoder
-        return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
+        with self.engine.telling(begin_early(self.rewards)):
+            if self.noisy_rollout is None:
+                return sample(batch, self.group_size)
+            encoder = self.policy.encoder
+            return self.noisy_rollout.generate(sample, encoder, batch, self.group_size, seed, step)
 
     def compute_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
         """Each reward of each completion, unweighted: name -> (P, G)."""
         if not rollout.problems:  # another rank has them
             return {name: torch.zeros(0, 0) for name in self.rewards}
-        return compute_rewards(self.rewards, rollout, step, self.should_stop, self.reward_seconds)
+        blind = blind_rewards(self.rewards)
+        rewards = compute_rewards(blind, rollout, step, self.should_stop, self.reward_seconds)
+        if self.async_steps:  # a thread's, while the policy is updated: the others come later
+            return rewards
+        return rewards | self.policy_rewards(rollout, step)
+
+    def policy_rewards(self, rollout: Rollout, step: int) -> dict[str, Tensor]:
+        """Rewards that see the policy of now: name -> (P, G)."""
+        scorer = Scorer(self.policy, self.temperature, self.micro_batch_tokens)
+        rewards = compute_policy_rewards(self.rewards, rollout, scorer, step)
+        self.step_metrics.compute_tokens += scorer.tokens
+        return rewards
 
     def advantages(self, rewards: Tensor) -> Tensor:  # (P, G)
         return group_advantages(rewards, self.scale)
@@ -215,7 +257,7 @@ class GRPOModule(ReasoningModule):
         """The groups that can change the policy, in micro-batches; as many on every rank."""
         self.step_metrics.phase("update")
         # Without a KL divergence, a group whose advantages are all zero has no gradient.
-        always = self.beta > 0 or self.perception is not None
+        always = self.beta > 0 or self.perception is not None or self.teacher is not None
         matters = weights * ((advantages != 0) | always)
         chosen = matters.any(1).nonzero().flatten().tolist()
         budget = self.micro_batch_tokens
@@ -229,8 +271,10 @@ class GRPOModule(ReasoningModule):
         groups = groups_of(rollout)
         if not self._prefix_checked:
             self._prefix_checked = True
-            exact = (self.policy.model.dtype, self.trainer.precision) == (torch.float32, "32-true")
-            check_shared_prefix(self.policy, groups, exact)
+            check_shared_prefix(self.policy, groups, self.trainer.precision)
+            if isinstance(self.teacher, PolicyTeacher):
+                asked = self.teacher.asked(groups)
+                check_shared_prefix(self.teacher.policy, asked, self.trainer.precision)
         self.check_images(groups)
 
     def add_reference_log_probs(
@@ -241,6 +285,16 @@ class GRPOModule(ReasoningModule):
             for micro_batch in micro_batches:
                 scores = score(self.policy, micro_batch.groups, self.temperature)
                 micro_batch.reference_log_probs = scores.log_probs
+                self.step_metrics.compute_tokens += micro_batch.tokens
+
+    def add_teacher_log_probs(self, teacher: Teacher, micro_batches: list[MicroBatch]) -> None:
+        """Score all completions with the teacher: each token's advantage is to have its part."""
+        own = [micro_batch for micro_batch in micro_batches if not micro_batch.idle]
+        with raise_on_all_ranks():
+            scored = teacher.log_probs([micro_batch.groups for micro_batch in own])
+        for micro_batch, log_probs in zip(own, scored, strict=True):
+            micro_batch.teacher_log_probs, micro_batch.teacher_weight = log_probs, teacher.weight
+            if teacher.computes_here:
                 self.step_metrics.compute_tokens += micro_batch.tokens
 
     def add_masked_log_probs(
@@ -277,25 +331,8 @@ class GRPOModule(ReasoningModule):
 
     def step_optimizer(self, micro_batches: list[MicroBatch], losses: list[Tensor]) -> None:
         """One step of optimizer and schedule, with finite loss and gradient or not at all."""
-        optimizer: Any = self.optimizers()
-        scheduler: Any = self.lr_schedulers()
-        # A gathered weight would hide the update from the next forward.
-        reshard(self.policy)
-        trained = self.fill_gradients()
-        clipped = gather(torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm))
-        # The device is waited for here, and nowhere else in an update.
-        *values, norm = torch.stack([*losses, clipped.to(self.device)]).tolist()
-        with raise_on_all_ranks():
-            for micro_batch, value in zip(micro_batches, values, strict=True):
-                if not abs(value) < float("inf"):
-                    raise self.stopped_by(f"the loss is {value}", [micro_batch])
-        if not abs(norm) < float("inf"):
-            raise self.stopped_by(f"the norm of the gradient is {norm}", micro_batches)
-        self.step_metrics.gradient_norm = norm
-        optimizer.step()
-        optimizer.zero_grad()
-        if scheduler is not None:
-            scheduler.step()
+        ids = [micro_batch.problem_ids for micro_batch in micro_batches]
+        self.step_metrics.gradient_norm = self.take_step(losses, ids, self.max_grad_norm)
 
     def log_step(
         self, rollout: Rollout, rewards: dict[str, Tensor], total: Tensor, advantages: Tensor
@@ -311,6 +348,17 @@ class GRPOModule(ReasoningModule):
             metrics = {n: v for n, v in record.metrics.items() if (n in in_bar) == shown}
             self.log_dict(metrics, batch_size=size, prog_bar=shown)
         self.step_record = record
+
+    def on_train_end(self) -> None:
+        """Say what rewards have done that count it."""
+        if not self.reward_work:
+            return
+        total = added(all_gather(self.reward_work))
+        for name, reward in self.rewards.items():
+            prefix = f"{name}/"
+            done = {key.removeprefix(prefix): total[key] for key in total if key.startswith(prefix)}
+            if done:
+                print_once(f"{name}: {reward.describe_work(done)}")
 
     @property
     def batches_done(self) -> int:
@@ -335,12 +383,6 @@ class GRPOModule(ReasoningModule):
         """Whether the process was asked to end, while rewards are waited for."""
         return self.rewards_given_up or self.trainer.received_sigterm
 
-    def stopped_by(self, what: str, micro_batches: list[MicroBatch]) -> BadInput:
-        ids = ", ".join(micro_batch.problem_ids for micro_batch in micro_batches)
-        return BadInput(
-            f"step {self.global_step}: {what} on problems {ids}; the policy was not updated"
-        )
-
     def __init__(
         self,
         policy: Policy,
@@ -351,6 +393,7 @@ class GRPOModule(ReasoningModule):
         loss: PolicyLoss = DEFAULT_LOSS,
         scale: Scale = "group",
         beta: float = 0.0,
+        teacher: Teacher | None = None,
         perception: PerceptionLoss | None = None,
         updates: int = 1,
         async_steps: int = 0,
@@ -382,6 +425,8 @@ class GRPOModule(ReasoningModule):
             scale: Whose standard deviation advantages are divided by: group, batch, none.
             beta: Weight of the KL divergence from the reference policy, which is the policy that
                 training began with.
+            teacher: Learn also from a teacher's log-probs of the sampled tokens (on-policy
+                distillation); with rewards of weight 0, from these alone.
             perception: Keep the policy away from itself with masked images (PAPO).
             updates: Optimizer steps on the same completions.
             async_steps: Steps by which rollouts run ahead of the policy: 0, or 1, where the next
@@ -425,8 +470,11 @@ class GRPOModule(ReasoningModule):
                 "resample samples the same prompts again and dynamic_sampling others: set one to 0"
             )
         check_runs_ahead(self.engine, async_steps)
-        if group_size < 2 and scale != "none":
+        check_when_rewarded(rewards, async_steps, bool(resample or dynamic_sampling))
+        if group_size < 2 and scale != "none" and teacher is None:
             raise BadInput("group_size must be at least 2: completions are compared in groups")
+        if teacher is not None:
+            teacher.check_loss(loss)
         if not max_grad_norm > 0:
             raise BadInput(f"max_grad_norm must be positive, not {max_grad_norm}")
         if not 0 < reward_seconds < float("inf"):
@@ -442,11 +490,14 @@ class GRPOModule(ReasoningModule):
         if noisy_rollout is not None:
             noisy_rollout.distorted(group_size)  # refuses a group that is too small
         self.loss, self.scale, self.beta, self.perception = loss, scale, beta, perception
+        self.teacher = teacher
         self.updates, self.async_steps = updates, async_steps
         self.resample, self.dynamic_sampling = resample, dynamic_sampling
         self.ahead = RolloutAhead()
         self.micro_batch_tokens, self.count_truncated = micro_batch_tokens, count_truncated
         self.max_grad_norm, self.reward_seconds = max_grad_norm, reward_seconds
+        self.reward_work: Counter[str] = Counter()
+        """What rewards have done in this run, on this rank."""
 
     def answering(self) -> AbstractContextManager[None]:
         self.ahead.wait()  # it keeps the weights that it began with
@@ -464,6 +515,10 @@ class GRPOModule(ReasoningModule):
         super().on_train_start()
         self.ahead.discard()  # of a training that was broken off
         self.engine.should_stop = self.should_stop  # type: ignore[method-assign]
+        if self.teacher is not None:
+            self.teacher.should_stop = self.should_stop  # type: ignore[method-assign]
+            with raise_on_all_ranks():
+                self.teacher.prepare(self.policy, self.temperature)
         scheduler = self.lr_schedulers()
         if isinstance(scheduler, Warmup):
             # Lightning counts max_steps in updates, and epochs in batches.

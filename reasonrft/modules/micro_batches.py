@@ -35,6 +35,8 @@ class MicroBatch:
     """Tokens that were sampled from a distorted image; None where there are none."""
     old_log_probs: Tensor | None = None  # (N,) of the first update
     reference_log_probs: Tensor | None = None  # (N,)
+    teacher_log_probs: Tensor | None = None  # (N,)
+    teacher_weight: float = 0.0
     masked_groups: list[Group] = field(default_factory=list)
     """The groups with their images masked, for the perception loss."""
     masked_log_probs: Tensor | None = None  # (N,) of the first update, with masked images
@@ -53,6 +55,9 @@ class MicroBatch:
         if self.old_log_probs is None:
             self.old_log_probs = log_probs.detach()
             self._move(log_probs.device)
+            if self.teacher_log_probs is not None:
+                gap = self.teacher_log_probs - self.old_log_probs
+                self.advantages = self.advantages + self.teacher_weight * gap
         return LossInputs(
             log_probs,
             self.old_log_probs,
@@ -74,7 +79,8 @@ class MicroBatch:
 
     def _move(self, device: torch.device) -> None:
         """To the device, once for all updates."""
-        names = ("advantages", "weights", "completion", "rollout_log_probs", "distorted")
+        always = ("advantages", "weights", "completion", "rollout_log_probs")
+        names = (*always, "distorted", "teacher_log_probs")
         there = {name: value for name in names if (value := getattr(self, name)) is not None}
         moved = to_device(there, device)
         for name, values in moved.items():

@@ -27,13 +27,14 @@ def switch_off_dropout(policy: Policy) -> None:
                 setattr(part, name, 0.0)
 
 
-def check_shared_prefix(policy: Policy, groups: Sequence[Group], exact: bool) -> None:
+def check_shared_prefix(policy: Policy, groups: Sequence[Group], precision: str) -> None:
     """Score a group with the shared prefix and with one sequence per completion.
 
     If the mean log-probs differ on any rank, all ranks stop to use the shared prefix.
     """
     if not policy.supports_shared_prefix:
         return
+    exact = (policy.model.dtype, precision) == (torch.float32, "32-true")
     with gathered(policy):
         differences = all_gather(_sharing_gap(policy, groups))
     if not all(difference < (1e-4 if exact else 0.05) for difference in differences):

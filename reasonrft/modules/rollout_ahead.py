@@ -9,7 +9,7 @@ What the ranks do together (sync, faults) is done in the thread that trains, in 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,8 @@ class Sampled:
     tried: list[tuple[Problem, float]]
     """Each problem that was sampled, those that others took the place of too, and the share of its
     completions that were right (nan where no reward tells)."""
+    work: Mapping[str, float]
+    """What rewards did, on this rank."""
 
 
 def check_runs_ahead(engine: RolloutEngine, async_steps: int) -> None:

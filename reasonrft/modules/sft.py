@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from reasonrft.distributed.ranks import all_gather
 from reasonrft.distributed.sharded_state import spread_like
-from reasonrft.errors import BadInput, check_at_least
+from reasonrft.errors import check_at_least
 from reasonrft.modules.base import ReasoningModule
 from reasonrft.modules.micro_batches import as_group, idle_example
 from reasonrft.modules.step_metrics import TRAINED
@@ -151,14 +151,14 @@ class SFTModule(ReasoningModule):
         summed = self.trainer.strategy.reduce(mine, reduce_op="sum").tolist()
         loss, tokens, read, *of_sources = summed
         if not math.isfinite(loss):
-            raise self.stopped_by(f"the loss is {loss}")
+            raise self.stopped_by(f"the loss is {loss}", self._step.ids)
         # Lightning has divided by accumulated batches, and averaged over processes.
         undone = self.trainer.accumulate_grad_batches * self.trainer.world_size
         gradients = [value.grad for value in self.fill_gradients() if value.grad is not None]
         torch._foreach_mul_(gradients, undone / tokens)
         norm = gather(torch.nn.utils.get_total_norm(gradients))
         if not norm.isfinite():
-            raise self.stopped_by(f"the norm of the gradient is {norm.item()}")
+            raise self.stopped_by(f"the norm of the gradient is {norm.item()}", self._step.ids)
         self.log("train/loss", loss / tokens, prog_bar=True)
         self.log("train/tokens", tokens)
         self.log("perf/tokens_per_second", read / (time.perf_counter() - self._step.since))
@@ -168,12 +168,6 @@ class SFTModule(ReasoningModule):
                 self.log(f"train/source/{name}/loss", of_sources[2 * place] / of_source)
                 self.log(f"train/source/{name}/share", of_source / tokens)
         self._step = self._new_step()
-
-    def stopped_by(self, what: str) -> BadInput:
-        names = ", ".join(self._step.ids)
-        return BadInput(
-            f"step {self.global_step}: {what} on problems {names}; the policy was not updated"
-        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep half of an accumulation too, where gradients are whole or spread over ranks.

@@ -5,7 +5,7 @@ P prompts, G completions per prompt.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -52,6 +52,8 @@ class StepMetrics(Stopwatch):
         """Groups that were sampled until the batch was full; None where none are replaced."""
         self.of_data: dict[str, float] = {}
         """What the datamodule has to log: the same on all ranks."""
+        self.of_rewards: Mapping[str, float] = {}
+        """What rewards did on this rank, under names that all ranks have."""
         self.compute_tokens = 0
         """Tokens scored, in forward passes: perf/compute_tokens without the rollout's."""
         self._passes: list[dict[str, Tensor]] = []
@@ -78,6 +80,9 @@ class StepMetrics(Stopwatch):
             "tokens": tokens,
             "compared": compared,
         }
+        if micro_batch.teacher_log_probs is not None and micro_batch.old_log_probs is not None:
+            gap = micro_batch.old_log_probs - micro_batch.teacher_log_probs
+            figures["train/teacher_kl"] = (micro_batch.weights * gap).sum()
         if loss.importance is not None:
             figures |= _sums_of(loss.importance, compared)
         figures |= {f"train/{name}": figure for name, figure in loss.figures.items()}
@@ -132,7 +137,7 @@ def make_record(
         "train/reward": total,
         **{f"train/reward/{name}": values for name, values in rewards.items()},
         **({"train/accuracy": right} if right is not None else {}),
-        "train/reward_std": total.std(1),
+        "train/reward_std": total.std(1, correction=min(1, total.shape[1] - 1)),
         "train/zero_advantage_groups": (advantages == 0).all(1),
         "train/completion_length": lengths,
         "train/truncated": ~stopped,
@@ -140,7 +145,7 @@ def make_record(
     if step_metrics.distortion is not None:
         columns["train/distorted_reward"] = total[rollout.distorted]
     columns |= _columns_by_source(columns, rollout)
-    counts: dict[str, float] = {}
+    counts = {f"train/{name}": done for name, done in step_metrics.of_rewards.items()}
     if step_metrics.sampled_groups is not None:
         counts["train/sampled_groups"] = step_metrics.sampled_groups
         counts["train/groups_with_signal"] = int((advantages != 0).any(1).sum())
@@ -153,16 +158,14 @@ def make_record(
     )
     joined = _joined(columns_by_rank)
     means = {name: column.float().mean().item() for name, column in joined.items()}
-    work = _added(work_by_rank)
-    seconds = {
-        name: value / len(seconds_by_rank) for name, value in _added(seconds_by_rank).items()
-    }
+    work = added(work_by_rank)
+    seconds = {name: value / len(seconds_by_rank) for name, value in added(seconds_by_rank).items()}
     maxima = {name: max(own.get(name, 0.0) for own in sums_by_rank) for name in _MAXIMA}
-    sums = _added(sums_by_rank) | maxima
+    sums = added(sums_by_rank) | maxima
     metrics = (
         means
         | _shares_of_sources(joined)
-        | _added(counts_by_rank)
+        | added(counts_by_rank)
         | {f"train/{name}": value for name, value in step_metrics.of_data.items()}
         | {f"perf/{name}": value for name, value in work.items()}
         | _update_metrics(sums, updates)
@@ -232,7 +235,8 @@ def _compute_tokens(rollout: Rollout, step_metrics: StepMetrics) -> float:
     return sum(done.values()) + step_metrics.compute_tokens
 
 
-def _added(mappings: tuple[Mapping[str, float], ...]) -> dict[str, float]:
+def added(mappings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The sums of what has the same name."""
     names = dict.fromkeys(name for mapping in mappings for name in mapping)
     return {name: sum(mapping.get(name, 0) for mapping in mappings) for name in names}
 

@@ -36,6 +36,13 @@ def hollow(policy: Policy, fake: FakeTensorMode) -> None:
     policy.stop_ids = frozenset({0})
 
 
+def weight_bytes(policy: Policy) -> int:
+    """What the weights of a prepared policy take, with all that belongs to them."""
+    model = policy.model
+    values = [*model.parameters(), *model.buffers(), *scales_of(model)]
+    return sum(value.nbytes for value in values)
+
+
 class HollowFeatures(ImageFeatureCache):
     """Knows images by the tensor that they are, for these have no contents; keeps all of them."""
 

@@ -11,11 +11,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from reasonrft.datamodules import TaskDataModule
 from reasonrft.errors import BadInput
 from reasonrft.modules import GRPOModule, ReasoningModule, SFTModule
+from reasonrft.planning.hollow_policy import hollow, weight_bytes
 from reasonrft.planning.longest_batch import Longest, longest
 from reasonrft.planning.memory_trace import Parts
 from reasonrft.planning.ranks_share import Ranks, Units, share, units_of
 from reasonrft.planning.step_phases import HollowStep, Step
 from reasonrft.rollout import LocalEngine
+from reasonrft.teachers import PolicyTeacher
 
 CUDA_CONTEXT = 512 * 2**20
 """What CUDA and its libraries take of a GPU before there is any tensor."""
@@ -80,6 +82,7 @@ def plan_run(
     phases = hollow.run(found, step)
     extra = {
         "image features": _remembered(module, found, phases),
+        "teacher": _teacher(module, fake),
         "CUDA context": CUDA_CONTEXT if on_gpu else 0,
     }
     return Plan(
@@ -130,6 +133,15 @@ def _remembered(module: ReasoningModule, found: Longest, phases: Mapping[str, Pa
         return room
     each = policy.image_features.bytes_of(found.prompts[0].inputs)  # type: ignore[attr-defined]
     return min(room, max(0, each * found.problems - here))
+
+
+def _teacher(module: ReasoningModule, fake: FakeTensorMode) -> int:
+    """The weights of a teacher on the same device, whole on each."""
+    teacher = module.teacher if isinstance(module, GRPOModule) else None
+    if not isinstance(teacher, PolicyTeacher):
+        return 0
+    hollow(teacher.policy, fake)
+    return weight_bytes(teacher.policy)
 
 
 def _added(parts: Parts, extra: Parts) -> Parts:

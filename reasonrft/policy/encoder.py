@@ -15,6 +15,7 @@ from reasonrft.conversation import Message, conversation, says
 from reasonrft.errors import BadInput
 from reasonrft.images import ImageFault, image_size, open_image
 from reasonrft.policy.literal_text import MARK, LiteralText
+from reasonrft.policy.processors import seen_size
 from reasonrft.problems import Problem
 
 T = TypeVar("T")
@@ -54,6 +55,20 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A prompt and two assistant's turns, of which one is better."""
+
+    prompt: Prompt
+    chosen: Tensor  # (T,)
+    rejected: Tensor  # (T,)
+
+    @property
+    def length(self) -> int:
+        """Tokens of both behind one prompt."""
+        return self.prompt.length + len(self.chosen) + len(self.rejected)
+
+
+@dataclass(frozen=True)
 class PromptBatch:
     """Prompts that are answered together."""
 
@@ -88,6 +103,7 @@ class Encoder:
         self._literal = LiteralText(processor)
         self.end_of_turn = self._read_end_of_turn()
         self._by_size: dict[tuple[tuple[int, int], bool], int] = {}
+        self._seen: dict[tuple[int, int], tuple[int, int]] = {}
 
     def prompt(self, problem: Problem, text: str) -> Prompt:
         """Encode one problem, asked in these words."""
@@ -114,19 +130,32 @@ class Encoder:
     def example(self, problem: Problem, text: str, response: str) -> Example:
         return Example(self.prompt(problem, text), self.response_ids(response))
 
+    def pair(self, problem: Problem, text: str, chosen: str, rejected: str) -> Pair:
+        prompt = self.prompt(problem, text)
+        return Pair(prompt, self.response_ids(chosen), self.response_ids(rejected))
+
     def response_ids(self, response: str) -> Tensor:  # (T,)
         """The assistant's turn with its end, as a rollout would return it."""
-        ids = self._written_ids(self._literal.escape(response))
-        return torch.tensor([*ids, *self.end_of_turn])
+        return torch.tensor([*self.text_ids(response), *self.end_of_turn])
 
-    def length(self, problem: Problem, text: str, response: str | None = None) -> int:
-        """Tokens of prompt and response, from the images' sizes and without their pixels."""
+    def text_ids(self, text: str) -> list[int]:
+        """Tokens of text alone, in which no word is a special token."""
+        return self._written_ids(self._literal.escape(text))
+
+    def length(self, problem: Problem, text: str, *responses: str) -> int:
+        """Tokens of a prompt and its responses, from the images' sizes and without their pixels."""
         written = self.short_ids(problem, text)
-        extra = 0 if response is None else len(self.response_ids(response))
+        extra = sum(len(self.response_ids(response)) for response in responses)
         sizes = [_named(problem, image_size, source) for source in problem.images]
         several = len(sizes) > 1
         counts = [_fitting(problem, self._image_tokens, size, several) for size in sizes]
         return len(written) + sum(counts) + extra
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height in which the model sees the whole of an image of this size."""
+        if size not in self._seen:
+            self._seen[size] = seen_size(self.processor.image_processor, size)
+        return self._seen[size]
 
     def short_ids(self, problem: Problem, text: str) -> list[int]:
         """A prompt's ids with one placeholder for each image, as engines with a processor want."""

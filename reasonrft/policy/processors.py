@@ -6,6 +6,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+from PIL import Image
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -120,3 +121,20 @@ def _limit(path: str, image_processor: Any, min_pixels: int | None, max_pixels: 
     if not 0 < least <= most:
         raise BadInput(f"min_pixels {least:,} must be positive and at most max_pixels {most:,}")
     image_processor.size = {"shortest_edge": least, "longest_edge": most}
+
+
+def seen_size(image_processor: Any, size: tuple[int, int]) -> tuple[int, int]:
+    """To which width and height an image of this size is resized, the whole of it."""
+    pixels = dict(image_processor(images=[Image.new("RGB", size)], return_tensors="pt"))
+    if "image_grid_thw" in pixels:  # Qwen's: rows of patches
+        _, rows, columns = pixels["image_grid_thw"][0].tolist()
+        return columns * image_processor.patch_size, rows * image_processor.patch_size
+    shape = tuple(pixels["pixel_values"].shape)
+    altered = [name for name in ("do_center_crop", "do_pad") if getattr(image_processor, name, 0)]
+    if len(shape) != 4 or shape[0] != 1 or altered:
+        raise BadInput(
+            f"{type(image_processor).__name__} cuts or pads images, so that its model has no "
+            "pixels to count: ask for boxes in thousandths (--data.task GroundingTask "
+            "--data.task.coordinates thousandths)"
+        )
+    return shape[3], shape[2]

@@ -74,6 +74,7 @@ def score(
     shared: bool = True,
     row_tokens: int = 0,
     as_sampled: bool = True,
+    wanted: Tensor | None = None,  # (N,) bool
 ) -> Scores:
     """Score all completions, in the order of groups.
 
@@ -84,11 +85,15 @@ def score(
         shared: Compute a prompt once for its completions, in families where that is exact.
         row_tokens: Put several groups into one row of at most this many tokens.
         as_sampled: Leave out the tokens that sampling leaves out: image placeholders.
+        wanted: Completion tokens to be scored, where that is not all of them.
     """
     shared = shared and policy.supports_shared_prefix
     targets = torch.cat([ids for group in groups for ids in group.completions])
     targets = to_device({"targets": targets}, policy.device)["targets"]
     hidden = _shared(policy, groups, row_tokens) if shared else _dense(policy, groups)  # (N, H)
+    if wanted is not None:
+        places = to_device({"places": wanted.nonzero().flatten()}, policy.device)["places"]
+        targets, hidden = targets[places], hidden[places]
     return Scores(*policy.token_log_probs(hidden, targets, temperature, as_sampled))
 
 

@@ -86,6 +86,8 @@ def _first(turn: Mapping[str, Any], key: str, *names: str | None) -> Any:
 def _text(content: object, key: str) -> str:
     if isinstance(content, str):
         return content
+    if isinstance(content, list) and content and isinstance(content[0], int | float):
+        return str(content)  # VLM-R1's boxes
     if not isinstance(content, list):
         raise RecordFault(key, f"content must be text or a list of parts, not {short(content)}")
     return "".join(_part(part, key) for part in content)

@@ -3,13 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reasonrft.readers import clevr, easyr1, plain, r1v, reason_rft, sharegpt, trl, tvr, verl, vlmr1
+from reasonrft.readers import (
+    clevr,
+    easyr1,
+    plain,
+    preference,
+    r1v,
+    reason_rft,
+    sharegpt,
+    trl,
+    tvr,
+    verl,
+    vlmr1,
+)
 from reasonrft.readers.base import DataError, Format
 
 # From the most particular to the most general: a row is read by the first that it matches.
 FORMATS: tuple[Format, ...] = (
     tvr.FORMAT,
     clevr.FORMAT,
+    preference.FORMAT,
     verl.FORMAT,
     trl.FORMAT,
     vlmr1.FORMAT,

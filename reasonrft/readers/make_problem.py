@@ -18,8 +18,9 @@ from reasonrft.readers.fields import (
     read_options,
     read_text,
 )
+from reasonrft.readers.gold_boxes import GoldBoxes, plain_question, read_gold_boxes
 from reasonrft.readers.record_images import row_images
-from reasonrft.tasks import TASKS
+from reasonrft.tasks import TASKS, GroundingTask, find_task
 from reasonrft.tasks.choices import choices_in
 from reasonrft.trance_calls import read_calls
 
@@ -50,17 +51,27 @@ def make_problem(
     if extra.get("history") is not None:
         extra["history"] = read_history(extra["history"])
     earlier = "\n".join(text for turn in extra.get("history") or () for text in turn)
-    text = place_tags(read_text(question[1], question[0]), question[0], len(sources), earlier)
-    thought, answer = read_answer(gold[1], gold[0])
+    asked = read_text(question[1], question[0])
+    named = _named_task(extra, asked=context.task is not None)
+    boxes = _boxes(gold, asked, context.task or named)
+    if boxes is not None:
+        asked, task, extra = plain_question(asked), "grounding", boxes.units | extra
+    text = place_tags(asked, question[0], len(sources), earlier)
+    thought, answer = boxes.response if boxes is not None else read_answer(gold[1], gold[0])
     choices = read_choices(row.get("choices"))
     text = _with_choices(text, choices)
     name = read_id(row.get("id"), context.id)
-    named = _named_task(extra, asked=context.task is not None)
     task = context.task or named or task or _task_of(name, text, answer, choices)
     if task == "transformation":
         extra = _with_options(extra)
     cot = read_cot(row.get("cot")) or thought
     return Problem(name, task, sources, text, answer, choices, cot, extra)
+
+
+def _boxes(gold: tuple[str, object], question: str, task: str | None) -> GoldBoxes | None:
+    """A gold answer that is boxes, unless the task is known to be another."""
+    known = task is not None and isinstance(find_task(task), GroundingTask)
+    return read_gold_boxes(gold[1], gold[0], question, known) if known or task is None else None
 
 
 def _with_choices(question: str, choices: tuple[str, ...]) -> str:

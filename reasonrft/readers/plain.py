@@ -1,6 +1,6 @@
 """Plain records: {image or images, question, answer}, under any of the names people use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reasonrft.problems import Problem
 from reasonrft.readers.base import Format, RecordContext, RecordFault, Row, short
@@ -26,7 +26,8 @@ def read(row: Row, context: RecordContext) -> list[Problem]:
         # Alpaca's records keep what the instruction is about in a key of its own.
         question, used = f"{question}\n{row['input']}", [*used, "input"]
     choices = read_choices(row.get("choices"))
-    answer = read_answer(*gold[::-1])[1]
+    # Boxes may be lists; whatever else is not text is refused where the problem is made.
+    answer = "" if isinstance(gold[1], list | Mapping) else read_answer(*gold[::-1])[1]
     _check_index(answer, choices, answer_key)
     task = "transformation" if read_calls(answer) is not None else "general"
     return [make_problem(row, context, (question_key, question), gold, used=used, task=task)]

@@ -9,8 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from PIL.Image import Image
+
+from reasonrft.box_drawing import with_boxes
 from reasonrft.evaluation.answers import Line
 from reasonrft.images import ImageFault, open_image
+from reasonrft.problems import Problem
 from reasonrft.report.found_runs import Run, stored_lines
 from reasonrft.report.image_places import ImageFinder
 from reasonrft.report.measured_answers import question_key
@@ -173,24 +177,45 @@ def split_thought(text: str) -> tuple[str, str]:
     return (thought.strip(), said.strip()) if opened else ("", text.strip())
 
 
-def _images(lines: Iterable[Mapping[str, Any]], finder: ImageFinder) -> tuple[list[str], str]:
+def _images(lines: Sequence[Mapping[str, Any]], finder: ImageFinder) -> tuple[list[str], str]:
     """The images of the first line whose images are at hand, or why there are none."""
     missing = ""
+    completions = [str(line["completion"]) for line in lines]
     for line in lines:
         sources, reason = finder.find(line)
         try:
             if not reason:
-                return [data_address(source) for source in sources], ""
+                # Lines and letters are drawn in the size in which they are read.
+                images = [small_copy(source) for source in sources]
+                shown = with_boxes(_problem(line, sources), images, completions)
+                return [data_address(image) for image in shown], ""
         except ImageFault as error:
             reason = str(error)
         missing = missing or reason
     return [], missing
 
 
-def data_address(source: Path | bytes) -> str:
-    """A small copy of an image that stands within a page."""
+def _problem(line: Mapping[str, Any], images: Sequence[Path | bytes]) -> Problem:
+    """The question of a line, as far as its boxes can be drawn."""
+    return Problem(
+        id=str(line.get("id", "")),
+        task=str(line.get("task", "")),
+        images=tuple(images),
+        question=str(line.get("problem", "")),
+        answer=str(line.get("answer", "")),
+        meta={"frame": line.get("frame")},
+    )
+
+
+def small_copy(source: Path | bytes) -> Image:
+    """An image in the size in which the page shows it."""
     image = open_image(source)
     image.thumbnail((LARGEST, LARGEST))
+    return image
+
+
+def data_address(image: Image) -> str:
+    """An image that stands within a page."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=82, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -4,7 +4,7 @@ P prompts, G completions per prompt.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from reasonrft.errors import BadInput
@@ -18,6 +18,8 @@ class Reward:
 
     reads_answer: ClassVar[bool] = True
     """Whether it needs the gold answer."""
+    begins_early: ClassVar[bool] = False
+    """Whether `begin` does anything: then rollout engines tell of completions as they end."""
     marks_right: bool = False
     """Whether it gives 1 to right answers alone, so that their share is an accuracy."""
     weight: float = 1.0
@@ -45,6 +47,20 @@ class Reward:
                 rewards.append(self.reward_group([_known(text) for text in group], problem, step))
             self.current_problem = None
             return rewards
+
+    def begin(self, completion: Completion, problem: Problem) -> None:
+        """A completion is there while others are still sampled; begin what takes long, and return.
+
+        It is rewarded later, with its group: a reward that waits for a server may ask it now.
+        """
+
+    def take_work(self) -> dict[str, float]:
+        """What was done since this was asked last, under names that are logged: always the same."""
+        return {}
+
+    def describe_work(self, work: Mapping[str, float]) -> str:
+        """All that was done in a run, on all ranks, in a line; empty where there is nothing."""
+        return ""
 
     def reward_group(
         self, completions: Sequence[Completion], problem: Problem, step: int

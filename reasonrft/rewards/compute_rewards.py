@@ -64,6 +64,28 @@ def compute_rewards(
     return {call.name: call.values() for call in calls}
 
 
+def begin_early(rewards: Mapping[str, Reward]) -> Callable[[Problem, str, int], None] | None:
+    """Tells the rewards that wait for others of a completion; None where there is none."""
+    waiting = [reward for reward in rewards.values() if reward.begins_early]
+    if not waiting:
+        return None
+
+    def begin(problem: Problem, text: str, tokens: int) -> None:
+        for reward in waiting:
+            reward.begin(Completion(text, tokens), problem)
+
+    return begin
+
+
+def take_work(rewards: Mapping[str, Reward]) -> dict[str, float]:
+    """What rewards have done since this was asked last, as NAME of the reward/NAME."""
+    return {
+        f"{name}/{done}": value
+        for name, reward in rewards.items()
+        for done, value in reward.take_work().items()
+    }
+
+
 def weighted_sum(values: Mapping[str, Tensor], rewards: Mapping[str, Reward]) -> Tensor:  # (P, G)
     """The sum of rewards with their weights."""
     return torch.stack([rewards[name].weight * given for name, given in values.items()]).sum(0)

@@ -17,6 +17,7 @@ from torch.nn.functional import pad
 from transformers import Cache, DynamicLayer
 
 from reasonrft.policy.policy import Policy
+from reasonrft.rollout.ended_rows import OnEnded
 from reasonrft.rollout.prefill import CACHE_NAME, Prefilled
 from reasonrft.rollout.sampling import Sampling, choose
 from reasonrft.rollout.static_decoding import OnToken
@@ -88,6 +89,7 @@ def decode_eager(
     sampling: Sampling,
     stop_ids: Collection[int],
     on_token: OnToken | None = None,
+    on_ended: OnEnded | None = None,
 ) -> tuple[Tensor, Tensor, dict[str, float]]:
     """Sample all completions, token by token: ids, log-probs (R, max_tokens), and the work done.
 
@@ -98,6 +100,7 @@ def decode_eager(
         sampling: How tokens are chosen.
         stop_ids: Tokens that end a completion.
         on_token: Called with the rows and their new tokens.
+        on_ended: Called with rows that have ended, while others go on.
     """
     total, limit, computed = len(state.rows), sampling.max_tokens, 0
     ids = torch.zeros(total, limit, dtype=torch.long, device=log_probs.device)
@@ -115,6 +118,8 @@ def decode_eager(
         unfinished = (~stopped[rows]).nonzero().squeeze(-1)
         if not len(unfinished) or turn + 1 == limit:
             break
+        if on_ended is not None:
+            on_ended(rows[stopped[rows]].tolist(), ids, sampled)
         if len(unfinished) <= KEEP_ROWS_ABOVE * len(rows):
             state.keep(unfinished)
             tokens = tokens[unfinished]

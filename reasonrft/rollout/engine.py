@@ -3,7 +3,7 @@
 P prompts, G completions per prompt, T completion tokens.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -15,6 +15,9 @@ from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.problems import Problem
 from reasonrft.rollout.sampling import Sampling
+
+OnCompletion = Callable[[Problem, str, int], None]
+"""Called with a completion's problem, its text, and its number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,12 @@ class RolloutEngine:
     Then it may run in a thread of its own while the policy learns (GRPOModule's async_steps).
     """
 
+    on_completion: OnCompletion | None = None
+    """Who is told of completions while others are still sampled; an engine need not tell.
+
+    Several may be told of from other threads, one after the other, and some not at all.
+    """
+
     def should_stop(self) -> bool:
         """Whether the run was asked to end while it waits; trainers put their own in its place."""
         return False
@@ -138,6 +147,15 @@ class RolloutEngine:
         """Within it, `generate` samples with the policy's weights of now."""
         self.sync(policy, version)
         yield
+
+    @contextmanager
+    def telling(self, listener: OnCompletion | None) -> Iterator[None]:
+        """Within it, `generate` tells this listener."""
+        self.on_completion = listener
+        try:
+            yield
+        finally:
+            self.on_completion = None
 
     def generate(
         self,

@@ -10,7 +10,7 @@ P prompts, G completions per prompt, R = P x G completions, T most tokens of one
 """
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, get_args
 
@@ -22,7 +22,8 @@ from reasonrft.policy.encoder import PromptBatch
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.sharding import gathered
 from reasonrft.rollout.eager_decoding import decode_eager, is_full_cache, repeat
-from reasonrft.rollout.engine import Completion, Rollout, RolloutEngine
+from reasonrft.rollout.ended_rows import EndedRows, OnEnded, cut
+from reasonrft.rollout.engine import Rollout, RolloutEngine
 from reasonrft.rollout.few_rows import products_of_few_rows
 from reasonrft.rollout.prefill import Prefilled, prefill
 from reasonrft.rollout.sampling import Sampling, uniforms
@@ -93,11 +94,14 @@ class LocalEngine(RolloutEngine):
             return Rollout(batch, [], [], self.version)
         policy, training = self.policy, self.policy.training
         encoded = policy.images_encoded
+        listener = self.on_completion
+        ended = EndedRows(policy, batch, group_size, listener) if listener else None
         # In training mode activation checkpointing switches the cache off.
         policy.eval()
         try:
             uniform = _uniforms(policy, batch, group_size, sampling, seed, step)
-            decoded = self._decode(policy, batch, group_size, uniform, sampling, on_token)
+            given = policy, batch, group_size, uniform, sampling, on_token, ended
+            decoded = self._decode(*given)
             if self.loop != "eager" and decoded[1].isnan().any():
                 # Attention that does not take a `sharing` has used the mask in its place, of NaN.
                 self.loop = "eager"
@@ -106,7 +110,7 @@ class LocalEngine(RolloutEngine):
                     "its log-probs are no numbers",
                     stacklevel=2,
                 )
-                decoded = self._decode(policy, batch, group_size, uniform, sampling, on_token)
+                decoded = self._decode(*given)
         finally:
             policy.train(training)
         ids, log_probs, work = decoded
@@ -129,18 +133,20 @@ class LocalEngine(RolloutEngine):
         uniform: Tensor,
         sampling: Sampling,
         on_token: OnToken | None,
+        on_ended: OnEnded | None,
     ) -> Decoded:
         prefilled = prefill(policy, batch, sampling.scoring_temperature)
         loop = self._loop(policy, prefilled)
         if loop == "eager":
             rows, log_probs = repeat(policy, prefilled, group_size, sampling.scoring_temperature)
-            return decode_eager(rows, log_probs, uniform, sampling, policy.stop_ids, on_token)
+            stop_ids = policy.stop_ids
+            return decode_eager(rows, log_probs, uniform, sampling, stop_ids, on_token, on_ended)
         on_gpu = policy.device.type == "cuda"
         shared = self.shares(prefilled.mask, group_size, on_gpu)
         start = StaticRows(policy, prefilled, group_size, uniform, sampling, shared, on_gpu)
         pace = ON_GPU if on_gpu else ON_CPU
         with products_of_few_rows(policy.model):
-            work = decode_static(start, pace, loop == "captured", on_token)
+            work = decode_static(start, pace, loop == "captured", on_token, on_ended)
         return start.ids, start.log_probs, work
 
     def shares(self, mask: Tensor, group_size: int, on_gpu: bool) -> bool:
@@ -169,19 +175,6 @@ def is_static(policy: Policy, prefilled: Prefilled) -> bool:
     """Whether attention can be told which tokens are whose, and every token is remembered."""
     plain = all(map(is_full_cache, prefilled.cache.layers))
     return policy.splits_attention and plain and not prefilled.extras
-
-
-def cut(ids: Tensor, log_probs: Tensor, stop_ids: Collection[int]) -> list[Completion]:
-    """Completions of rows of tokens (R, T), each up to the first token that ends it."""
-    ends = torch.isin(ids, torch.tensor(sorted(stop_ids)))
-    ended = ends.any(1)
-    lengths = torch.where(ended, ends.int().argmax(1) + 1, ids.shape[1])
-    return [
-        Completion(row[:length], row_log_probs[:length], end)
-        for row, row_log_probs, length, end in zip(
-            ids, log_probs, lengths.tolist(), ended.tolist(), strict=True
-        )
-    ]
 
 
 def _grouped(items: list, size: int) -> list[list]:

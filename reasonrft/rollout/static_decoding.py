@@ -21,6 +21,7 @@ from torch import Tensor
 from reasonrft.policy.policy import Policy
 from reasonrft.policy.scoring import scaled_logits
 from reasonrft.rollout.captured_step import CapturedStep
+from reasonrft.rollout.ended_rows import OnEnded
 from reasonrft.rollout.prefill import CACHE_NAME, Prefilled
 from reasonrft.rollout.sampling import Sampling, choose
 from reasonrft.rollout.static_attention import StaticAttention
@@ -134,7 +135,11 @@ class StaticRows:
 
 
 def decode_static(
-    rows: StaticRows, pace: Pace, captured: bool, on_token: OnToken | None = None
+    rows: StaticRows,
+    pace: Pace,
+    captured: bool,
+    on_token: OnToken | None = None,
+    on_ended: OnEnded | None = None,
 ) -> dict[str, float]:
     """Sample until all rows have ended or are as long as they may be; says what that took.
 
@@ -143,6 +148,7 @@ def decode_static(
         pace: How often to look which have ended, and to resize.
         captured: Replay a CUDA graph.
         on_token: Called after every token with the rows (R,) and their new tokens (R,).
+        on_ended: Called with rows that have ended, while others go on.
     """
     (total, limit), look = rows.ids.shape, 1 if on_token else pace.look
     graph = CapturedStep(rows.step) if captured else None
@@ -158,6 +164,9 @@ def decode_static(
             ended = rows.ended.tolist()
             if all(ended):
                 break
+            if on_ended:
+                held = zip(rows.rows.tolist(), ended, strict=True)
+                on_ended([row for row, end in held if end], rows.ids, rows.log_probs)
             kept = pace.kept(ended)
             if turn > room or len(kept) < len(ended):
                 room = max(room, min(turn + pace.room, limit) - 1)

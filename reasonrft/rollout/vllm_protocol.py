@@ -12,12 +12,13 @@ import base64
 import hashlib
 import io
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from reasonrft.policy.encoder import Encoder, Prompt
 from reasonrft.rollout.engine import Completion
@@ -178,6 +179,30 @@ def _completion(choice: Any) -> Completion:
     if not all(-9999 < value < math.inf for value in log_probs):  # vLLM writes nan as -9999
         raise WrongReply("a log-prob in it is no number")
     return Completion(torch.tensor(ids), torch.tensor(log_probs), choice["finish_reason"] == "stop")
+
+
+def prompt_log_probs_params() -> dict[str, Any]:
+    """For the log-probs of the tokens that a request itself has; a server samples one, at least."""
+    return {
+        "n": 1,
+        "temperature": 0.0,
+        "max_tokens": 1,
+        "prompt_logprobs": 0,  # of the prompt's own tokens alone
+        "ignore_eos": True,
+        "detokenize": False,
+    }
+
+
+def read_prompt_log_probs(reply: Any, ids: Sequence[int]) -> Tensor:  # (T,)
+    """The log-probs of these last tokens of a request."""
+    try:
+        places = reply["prompt_logprobs"][-len(ids) :]
+        values = [place[str(token)]["logprob"] for place, token in zip(places, ids, strict=True)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise WrongReply(f"it has no log-probs of the request's own tokens ({error!r})") from error
+    if not all(-9999 < value < math.inf for value in values):  # as vLLM writes nan and -infinity
+        raise WrongReply("a log-prob in it is no number")
+    return torch.tensor(values)
 
 
 def broken_off(reply: Any) -> str:

@@ -69,7 +69,7 @@ async def ask(
 ) -> list[Completion] | None:
     """Completions, or None where a replica has lost the weights since it was looked at."""
     prompt, count = question.prompt, question.params["n"]
-    _check_length(replica, question)
+    check_length(replica, prompt, question.params["max_tokens"])
     body = generate_body(prompt, weights.model(replica), weights.name, question.params)
     try:
         reply = await client.post_watched(replica, PATH, body)
@@ -87,7 +87,7 @@ async def ask(
         if fault.status == 404 and weights.model(replica) in fault.reason:
             replica.lost_weights()
             return None
-        raise BadInput(_refusal(replica, fault, prompt.problem_id)) from None
+        raise BadInput(refusal(replica, fault, prompt.problem_id)) from None
 
 
 async def list_models(client: Client, replica: Replica) -> list[Any]:
@@ -95,23 +95,23 @@ async def list_models(client: Client, replica: Replica) -> list[Any]:
         models = (await client.get(replica, "/v1/models"))["data"]
         assert isinstance(models[0]["id"], str)
     except Refused as fault:
-        raise BadInput(_refusal(replica, fault)) from None
+        raise BadInput(refusal(replica, fault)) from None
     except (KeyError, IndexError, TypeError, AssertionError):
         raise BadInput(f"{replica.url} is no vLLM server: /v1/models lists no model") from None
     return models
 
 
-def _check_length(replica: Replica, question: Question) -> None:
-    needed = len(question.prompt.ids) + question.params["max_tokens"]
+def check_length(replica: Replica, prompt: ServedPrompt, more: int) -> None:
+    """Refuse a prompt that a server has no room for, with so many tokens more."""
+    needed = len(prompt.ids) + more
     if replica.longest and needed > replica.longest:
         raise BadInput(
-            f"problem {question.prompt.problem_id!r}: its prompt of {len(question.prompt.ids)} "
-            f"tokens and {question.params['max_tokens']} more are too long for {replica.url}: "
-            f"start it with --max-model-len {needed} or more"
+            f"problem {prompt.problem_id!r}: its prompt of {len(prompt.ids)} tokens and {more} "
+            f"more are too long for {replica.url}: start it with --max-model-len {needed} or more"
         )
 
 
-def _refusal(replica: Replica, fault: Refused, problem: str = "") -> str:
+def refusal(replica: Replica, fault: Refused, problem: str = "") -> str:
     """What to do about an answer that stays the same."""
     about = f" on problem {problem!r}" if problem else ""
     if fault.status in (401, 403) and "scale-out" not in fault.reason:

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -171,9 +172,18 @@ class VLLMServerEngine(RolloutEngine):
             make_question(encoder, self._vocabulary, prompt, sampling, count, seed, step)
             for prompt in batch.prompts
         ]
-        groups = [group * (group_size // count) for group in self.pool.ask(questions)]
+        tell = partial(self._tell, batch) if self.on_completion else None
+        groups = [group * (group_size // count) for group in self.pool.ask(questions, told=tell)]
         texts = [[encoder.decode(one.content) for one in group] for group in groups]
         return Rollout(batch, groups, texts, self.version, self._work(batch, groups))
+
+    def _tell(self, batch: PromptBatch, number: int, group: Sequence[Completion]) -> None:
+        """Tell whoever listens of a prompt's completions."""
+        if self.policy is None or self.on_completion is None:
+            return
+        for completion in group:
+            text = self.policy.encoder.decode(completion.content)
+            self.on_completion(batch.problems[number], text, len(completion.ids))
 
     def _check_sampling(self, sampling: Sampling) -> None:
         """Refuse sampling whose log-probs a server would not return as the scorer computes them."""

@@ -7,15 +7,23 @@ from reasonrft.errors import BadInput
 from reasonrft.tasks.base import Task
 from reasonrft.tasks.counting import CountingTask
 from reasonrft.tasks.general import GeneralTask
+from reasonrft.tasks.grounding import GroundingTask
 from reasonrft.tasks.structure import StructureTask
 from reasonrft.tasks.transformation import TransformationTask
 
-TASKS: tuple[type[Task], ...] = (CountingTask, StructureTask, TransformationTask, GeneralTask)
+TASKS: tuple[type[Task], ...] = (
+    CountingTask,
+    StructureTask,
+    TransformationTask,
+    GroundingTask,
+    GeneralTask,
+)
 
 __all__ = [
     "TASKS",
     "CountingTask",
     "GeneralTask",
+    "GroundingTask",
     "StructureTask",
     "Task",
     "TransformationTask",

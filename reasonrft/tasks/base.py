@@ -1,6 +1,6 @@
 """What a task is: how its questions are asked and when an answer is right."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -51,6 +51,12 @@ class Task:
 
     def reasoning_prompt(self, problem: Problem) -> str:
         return self.template or self.reasoning_template
+
+    def prepared(
+        self, problem: Problem, seen_size: Callable[[tuple[int, int]], tuple[int, int]]
+    ) -> Problem:
+        """The problem as it is put to a model that sees images of one size in another."""
+        return problem
 
     def accuracy(self, completion: str, problem: Problem) -> float:
         """1 for a completion that commits to one right answer and states no other, else 0."""

@@ -58,6 +58,22 @@ def read_response(completion: str) -> Response:
     return Response(thought, *_statements(rest))
 
 
+def without_thoughts(completion: str) -> str:
+    """What stands outside of thinking; nothing of a completion that never stops thinking."""
+    text = _without_end(_TAG.sub(lambda tag: tag[0].lower(), completion))
+    return _outside_thinking(text)[0].rpartition(END_THINK)[2].strip()
+
+
+def chain_end(completion: str) -> int:
+    """Where a completion's chain of thought ends: after its last `</think>`.
+
+    One that closes no thought has its chain before its first answer block, or is all chain.
+    """
+    text = _TAG.sub(lambda tag: tag[0].lower(), completion)
+    thought, closed, _ = text.rpartition(END_THINK)
+    return len(thought) + len(closed) if closed else len(text.partition(ANSWER)[0])
+
+
 def _without_end(text: str) -> str:
     """The text without a few of the tokens by which models end their turn."""
     for _ in range(8):

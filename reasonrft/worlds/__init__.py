@@ -15,6 +15,7 @@ _WORLDS = {
     "counting": "reasonrft.worlds.counting.CountingWorld",
     "structure": "reasonrft.worlds.structure.StructureWorld",
     "transformation": "reasonrft.worlds.transformation.TransformationWorld",
+    "grounding": "reasonrft.worlds.grounding.GroundingWorld",
     "perception-counting": "reasonrft.worlds.perception.CountingPerception",
     "perception-structure": "reasonrft.worlds.perception.StructurePerception",
     "perception-transformation": "reasonrft.worlds.perception.TransformationPerception",

@@ -18,6 +18,7 @@ TRAINING = ("fit", "validate", "test", "predict")
 NOT_RUN = {
     r"reasonrft\.assets": "makes the tiny model anew, which takes hours",
     r"study/qwen": "asks the hub for a model; tests/study/test_dry_run.py has stand-ins",
+    r"--with\.endpoint": "asks an API; tests/rewards/test_judge.py asks a server of its own",
     r"\.\.\.": "the dots stand for a folder with a name of its own",
 }
 """Commands that are not run at all, by what they contain, and why."""
@@ -26,10 +27,15 @@ PARSED_ONLY = {
     r"Qwen/|paper/": "the model must be downloaded; tests/cli/test_configs.py trains stand-ins",
     r"--endpoint": "asks an API; tests/modules/test_endpoint.py asks a server of its own",
     r"trainer\.devices [48]": "takes so many devices; tests/cli/test_two_devices.py takes two",
+    r"sft.yaml --config data/grounding": "tests/cli/test_configs.py trains on its problems",
     r"recipes/": "tests/cli/test_configs.py trains with each",
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
 }
 """Commands whose configuration is put together in full, but not run."""
+
+FEW_SAMPLES = ["--samples=4", "--max-tokens=80", "--no-blind", "--data.source.train=8"]
+FEW_SAMPLES += ["--data.source.levels=[1]", "--data.source.workers=1"]
+"""Some of them are right."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:python -m )?reasonrft(?:\.\w+)* .*", re.MULTILINE)
@@ -80,6 +86,12 @@ def run_small(command: list[str]) -> None:
     elif args[0] == "study":
         # tests/study runs one; here only what it asks for is shown.
         main([*args, "--dry-run", "--paradigms", '{"zero-shot": {}}', "--shares", "[]"])
+    elif args[0] == "iterate":
+        # tests/iteration runs one.
+        main([*args, *([] if "--dry-run" in args else ["--dry-run"])])
+    elif args[0] == "distill":
+        if not reason(command, PARSED_ONLY):
+            main([*args, *FEW_SAMPLES])
     elif args[0] not in TRAINING:
         main(args)
     else:

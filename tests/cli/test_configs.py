@@ -16,8 +16,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TASKS = ("counting", "structure", "transformation")
-ELSEWHERE = {"endpoint.yaml", "vllm.yaml"}
-"""Run by tests/modules/test_endpoint.py and tests/rollout/test_vllm_training.py."""
+ELSEWHERE = {"endpoint.yaml", "vllm.yaml", "recipes/judge.yaml", "recipes/captioning.yaml"}
+"""Run by tests/modules/test_endpoint.py, tests/rollout/test_vllm_training.py and
+tests/modules/test_judged_training.py."""
+ITERATED = {"distill.yaml", "dpo.yaml", "recipes/iterate.yaml"}
+"""Run by tests/distillation and tests/iteration."""
 STUDIES = {f"study/{name}.yaml" for name in ("cell", "tiny", "qwen2vl_2b", "qwen2vl_7b")}
 """Run by tests/study."""
 
@@ -29,7 +32,9 @@ FIT += [("sft.yaml", "lora.yaml"), ("sft.yaml", "qlora.yaml")]
 FIT += [("grpo.yaml", "curriculum.yaml", "dynamic_sampling.yaml")]
 
 FIT += [("grpo.yaml", "data/transformation.yaml", "recipes/star_r1.yaml")]
+FIT += [("grpo.yaml", "data/grounding.yaml", "recipes/grounding.yaml")]
 FIT += [("grpo.yaml", "recipes/noisy_rollout.yaml", "recipes/papo.yaml")]
+FIT += [("grpo.yaml", "recipes/r3.yaml", "recipes/on_policy_distillation.yaml")]
 
 # With one process, too: tests/distributed has more.
 FIT += [("sft.yaml", "ddp.yaml"), ("grpo.yaml", "lora.yaml", "fsdp.yaml")]
@@ -48,6 +53,8 @@ TINY = [
     ("tiny/perception.yaml", "tiny/pretrain.yaml"),
     ("tiny/levels.yaml",),
     ("tiny/facts.yaml",),
+    ("tiny/arithmetic.yaml",),
+    ("tiny/sums.yaml",),
     ("sft.yaml", "tiny/stage1.yaml"),
 ]
 
@@ -92,6 +99,8 @@ def test_a_config_trains(configs, small, tmp_path, monkeypatch):
     limits = {"model.policy.max_pixels": 3136} if "transformation" not in configs[1] else {}
     if "curriculum.yaml" in configs:  # its problems are of levels, which no other config draws
         limits |= {"data.source.val": 0, "data.source.test": 0}
+    if "recipes/on_policy_distillation.yaml" in configs:  # whose tokens are the policy's
+        limits |= {"model.teacher.policy.path": small["policy"]}
     run("fit", configs, small | limits | brief(configs))
 
 
@@ -204,4 +213,4 @@ def test_tables_are_printed_below_progress_bars(small, tmp_path, monkeypatch, ca
 def test_no_config_is_left_out():
     there = {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml")}
     trained = {name for configs in [*FIT, *PAPER, *TINY, MIXTURE] for name in configs}
-    assert there == trained | ELSEWHERE | STUDIES | {*SWEEPS}
+    assert there == trained | ELSEWHERE | ITERATED | STUDIES | {*SWEEPS}

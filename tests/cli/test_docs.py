@@ -19,7 +19,7 @@ from tests.cli.docs_commands import (
     run_small,
     write_files,
 )
-from tests.cli.own_records import write_json
+from tests.cli.own_records import draw_images, write_json
 from tests.report.folders import write_named_runs
 
 BLOCKS = {page: list(commands_in(page.read_text())) for page in PAGES}
@@ -58,6 +58,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in ("own/train.json", "path/to/dataset/train.json"):
         rows = json.loads(write_json((tmp_path / name).parent, 12).read_text())
     (tmp_path / "own/test.json").write_text(json.dumps(rows[:4]))
+    write_references(tmp_path / "refs")
     write_named_runs(tmp_path)
     told = [row | {"image": f"own/{row['image']}", "cot": "I count them."} for row in rows]
     (tmp_path / "meta.json").write_text(json.dumps(told))
@@ -69,6 +70,15 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in ("rows", "moves", "predictions"):
         (tmp_path / f"{name}.jsonl").write_text(lines)
     return tmp_path
+
+
+def write_references(home: Path) -> None:
+    """Boxes in images, as VLM-R1 writes them."""
+    asked = "<image>Please provide the bounding box coordinate of the region: the first square."
+    said = [{"from": "human", "value": asked}, {"from": "gpt", "value": "[0, 20, 7, 31]"}]
+    images = [row["image"] for row in draw_images(home / "images", 12)]
+    lines = [{"image": image, "conversations": said} for image in images]
+    (home / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -11,6 +11,7 @@ from reasonrft.datamodules import StoredProblems, TaskDataModule, own_data
 from reasonrft.errors import BadInput
 from reasonrft.policy import Policy
 from reasonrft.readers import DataError
+from reasonrft.tasks import GroundingTask
 from tests.datamodules.reading import Reader, quiet
 from tests.readers.test_plain import (
     COUNT,
@@ -194,3 +195,24 @@ def test_a_missing_image_is_named_before_the_first_step(tmp_path):
     assert "4 records: record 4 (id 'own-000004'), record 6" in line
     assert " and 1 more, key 'image'" in line
     assert f"no such file: {tmp_path / rows[3]['image']}" in line
+
+
+def test_boxes_are_in_the_units_in_which_the_model_answers(encoder, tmp_path):
+    write_image(tmp_path / "a.png", size=(200, 100))
+    row = {"image": "a.png", "question": "Where?", "answer": [{"bbox_2d": [100, 50, 200, 100]}]}
+    config = own_data(str(write_records(tmp_path / "own.json", [row] * 3)))
+    assert config["class_path"].endswith(".GroundingDataModule")
+    width, height = encoder.seen_size((200, 100))
+    assert (width, height) != (200, 100)
+    for task, corners in (
+        (None, [width // 2, height // 2, width, height]),
+        (GroundingTask(coordinates="thousandths"), [500, 500, 1000, 1000]),
+    ):
+        reader = Reader(encoder, "examples")
+        data = module(config, task=task, target="answer")
+        quiet(limit_val_batches=0).fit(reader, data)
+        written = [encoder.decode(example.response) for example in reader.batches[0]]
+        assert all(f'[{{"bbox_2d": {corners}}}]' in text for text in written)
+        assert all(
+            problem.answer == f'[{{"bbox_2d": {corners}}}]' for problem in data.problems["val"]
+        )

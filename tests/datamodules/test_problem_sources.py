@@ -3,9 +3,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reasonrft.datamodules import DrawnProblems, MixedProblems, StoredProblems
+from reasonrft.datamodules import (
+    DistilledProblems,
+    DrawnProblems,
+    MixedProblems,
+    StoredProblems,
+)
 from reasonrft.errors import BadInput
 from reasonrft.worlds import make_world
+from tests.datamodules.reading import MadeUp, made_up
 
 
 def drawn(folder, **options) -> DrawnProblems:
@@ -104,3 +110,38 @@ def test_mixed_problems_are_learned_together_and_tested_apart(folder, tmp_path):
 def test_sizes_out_of_range_are_one_sentence(tmp_path, name, least):
     with pytest.raises(BadInput, match=f"^{name} must be at least {least}, not {least - 1}$"):
         DrawnProblems("counting", "tiny", folder=str(tmp_path), **{name: least - 1})
+
+
+def chains(folder, count: int = 5):
+    """Two chains of each of some problems."""
+    rows = [
+        {
+            "id": f"p{number}#0.{sample}",
+            "question": "How many?",
+            "answer": str(number),
+            "cot": "I count.",
+            "distilled": {"problem": f"p{number}", "sample": sample},
+        }
+        for number in range(count)
+        for sample in (0, 1)
+    ]
+    file = folder / "chains.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(file)
+
+
+def test_of_a_problem_all_chains_are_held_out_or_none(tmp_path):
+    source = StoredProblems(train=chains(tmp_path), hold_out=0.4)
+    train, val = (source.problems(split) for split in ("train", "val"))
+    assert (len(train), len(val)) == (6, 4)
+    assert {problem.origin for problem in train}.isdisjoint(problem.origin for problem in val)
+
+
+def test_distilled_problems_have_the_other_splits_of_their_source(tmp_path):
+    given = MadeUp([made_up(1)], val=[made_up(2)], id=[made_up(3)])
+    source = DistilledProblems(given, chains(tmp_path, 1))
+    assert source.splits == ("train", "val", "id")
+    assert [problem.id for problem in source.problems("train")] == ["p0#0.0", "p0#0.1"]
+    assert [problem.id for problem in source.problems("val")] == ["p2"]
+    without = DistilledProblems(MadeUp([made_up(1)]), chains(tmp_path, 1))
+    assert without.splits == ("train",)

@@ -16,16 +16,17 @@ from reasonrft.datamodules import GeneralDataModule
 from reasonrft.datamodules.sampler import ProblemLoader
 from reasonrft.distributed.sharding_strategy import ShardingStrategy
 from reasonrft.losses import PerceptionLoss
-from reasonrft.modules import GRPOModule, SFTModule
+from reasonrft.modules import DPOModule, GRPOModule, SFTModule
 from reasonrft.policy import Policy
 from reasonrft.policy.adapters import Lora
 from reasonrft.policy.sharding import full_parameters
 from reasonrft.problems import Problem
-from reasonrft.rewards import Reward
+from reasonrft.rewards import ReasoningReflectionReward, Reward
 from reasonrft.rollout import NoisyRollout, Sampling
+from reasonrft.teachers import PolicyTeacher
 from reasonrft.worlds import BlackPatches
 from tests.datamodules.reading import MadeUp, quiet
-from tests.modules.fitting import PROBLEMS, Capitals, Losses
+from tests.modules.fitting import PAIRS, PROBLEMS, Capitals, Losses
 from tests.rollout.apart import ApartEngine
 
 MIXED = [replace(problem, images=()) if at < 5 else problem for at, problem in enumerate(PROBLEMS)]
@@ -93,12 +94,16 @@ def load(folder: Path, weights: str, **options: Any) -> Policy:
     return policy
 
 
-def reinforcing(policy: Policy, **options: Any) -> GRPOModule:
+def reinforcing(policy: Policy, signals: bool = False, **options: Any) -> GRPOModule:
     rate = 0.5 if policy.adapter else 0.2
+    rewards: dict[str, Reward] = {"half": Half(), "capitals": Capitals(weight=0.1)}
+    if signals:  # of the policy itself, and of a teacher
+        rewards["r3"] = ReasoningReflectionReward(weight=0.1)
+        options["teacher"] = PolicyTeacher(Policy(policy.path), weight=0.1)
     settings = {"beta": 0.04, "group_size": 3, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
     return GRPOModule(
         policy,
-        {"half": Half(), "capitals": Capitals(weight=0.1)},
+        rewards,
         optimizer=lambda params: torch.optim.SGD(params, rate, momentum=0.5),
         sampling=Sampling(max_tokens=6),
         **{**settings, **options},
@@ -108,6 +113,18 @@ def reinforcing(policy: Policy, **options: Any) -> GRPOModule:
 def tuning(policy: Policy, **options: Any) -> SFTModule:
     # An epsilon well above rounding, which Adam would else make steps of.
     return SFTModule(policy, lambda params: torch.optim.AdamW(params, 3e-3, eps=1e-3), **options)
+
+
+def preferring(policy: Policy, **options: Any) -> DPOModule:
+    settings = {"beta": 0.5, "micro_batch_tokens": 500, "max_grad_norm": 0.5}
+    return DPOModule(
+        policy,
+        optimizer=lambda params: torch.optim.SGD(params, 0.1, momentum=0.5),
+        **{**settings, **options},
+    )
+
+
+MODULES: dict[str, Any] = {"sft": tuning, "grpo": reinforcing, "dpo": preferring}
 
 
 def ten_steps(
@@ -127,7 +144,7 @@ def ten_steps(
     Args:
         folder: Of the model.
         strategy: Of the Trainer.
-        method: sft or grpo.
+        method: sft, grpo or dpo.
         weights: What is trained: full, lora, qlora.
         problems: All problems of a step.
         first: How many of them the first of two ranks gets.
@@ -137,7 +154,7 @@ def ten_steps(
         options: Those of the module.
     """
     policy = load(folder, weights, **(loaded or {}))
-    module: Any = (reinforcing if method == "grpo" else tuning)(policy, **options)
+    module: Any = MODULES[method](policy, **options)
     recorded, losses = Metrics(), Losses()
     trainer = quiet(
         strategy=strategy,
@@ -145,7 +162,7 @@ def ten_steps(
         max_epochs=steps,
         accumulate_grad_batches=parts,
         callbacks=[recorded, losses],
-        gradient_clip_val=None if method == "grpo" else 0.5,
+        gradient_clip_val=0.5 if method == "sft" else None,
     )
     trainer.fit(module, Dealt(problems, first, parts))
     values = {name: value.clone() for name, value in full_parameters(policy)}
@@ -175,14 +192,21 @@ def cases() -> dict[str, dict[str, Any]]:
         },
         "grpo-imageless-lora": {"method": "grpo", "weights": "lora", **imageless},
         "sft-empty": {"method": "sft", "first": 8},
-        "grpo-empty": {"method": "grpo", "first": 8},
+        "dpo": {"method": "dpo", "problems": PAIRS},
+        "dpo-empty-lora": {"method": "dpo", "problems": PAIRS, "first": 8, "weights": "lora"},
+        "grpo-empty": {"method": "grpo", "first": 8, "signals": True},
         "grpo-silent": {"method": "grpo", "first": 4, "beta": 0.0},
         "grpo-recomputed": {
             "method": "grpo",
             "loaded": {"activation_checkpointing": True},
             "perception": PerceptionLoss(mask=MASK, gradient="both", masked_entropy=0.01),
         },
-        "grpo-ahead": {"method": "grpo", "engine": ApartEngine(), "async_steps": 1},
+        "grpo-ahead": {
+            "method": "grpo",
+            "engine": ApartEngine(),
+            "async_steps": 1,
+            "signals": True,
+        },
         "grpo-resampled": {
             "method": "grpo",
             "resample": 2,

@@ -137,6 +137,11 @@ def test_ranks_sample_through_one_server_whose_weights_the_first_keeps_in_step(r
     for metrics in first["metrics"]:
         assert metrics["perf/requests_0"] == 4  # two prompts of each rank
         assert 0 < metrics["train/rollout_logprob_diff_max"] < 1e-3
+        # Two completions of four prompts: a server's all come while others are sampled, or last.
+        assert metrics["train/judge/early_calls"] == 8
+        assert metrics["train/judge/calls"] + metrics["train/judge/cache_hits"] == 8
+    asked = sum(metrics["train/judge/calls"] for metrics in first["metrics"])
+    assert asked == first["judged"]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -1,5 +1,6 @@
 """Fine-tuning of a small random model on a few problems."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from tests.datamodules.reading import MadeUp, made_up, quiet
 PROBLEMS = [
     made_up(number, source=("even", "odd")[number % 2]) for number in (2, 9, 4, 1, 7, 3, 12, 6)
 ]
+
+PAIRS = [
+    replace(
+        p, meta={"chosen": f"{p.cot} <answer>{p.answer}</answer>", "rejected": "None."[: 2 + at]}
+    )
+    for at, p in enumerate(PROBLEMS)
+]
+"""Of the same problems; no two completions are of one length."""
 
 
 class Capitals(Reward):

@@ -52,6 +52,41 @@ def test_release(folder):
     )
 
 
+def test_pairs(folder):
+    record = {"question": "How many?", "image": "a.png", "chosen": "Three.", "rejected": "Two."}
+    found = read(folder, record | {"answer": "3", "source": "x"})
+    assert (found.question, found.answer, found.images) == ("How many?", "3", (folder / "a.png",))
+    assert found.meta == {"chosen": "Three.", "rejected": "Two.", "source": "x"}
+    assert read(folder, record).answer == ""  # nothing states one
+    stated = record | {"chosen": "<think>t</think>\n<answer>3</answer>"}
+    assert (read(folder, stated).answer, read(folder, stated).cot) == ("3", "")
+
+
+def test_pairs_in_conversations(folder):
+    question = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why?"}]}
+    sides = {
+        "chosen": [{"role": "assistant", "content": "So."}],
+        "rejected": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "No."}],
+    }
+    found = read(folder, {"prompt": [question], "images": ["a.png"], **sides})
+    assert (found.question, found.images) == ("Why?", (folder / "a.png",))
+    assert found.meta == {"chosen": "So.", "rejected": "No."}
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [
+        ({"chosen": "a", "rejected": "a"}, "'rejected': is the same as chosen"),
+        ({"chosen": "a", "rejected": 3}, "'rejected': must be text, not 3"),
+        ({"chosen": " ", "rejected": "a"}, "'chosen': is empty"),
+        ({"chosen": [{"role": "user", "content": "?"}] * 3, "rejected": "a"}, "'chosen': turns"),
+    ],
+)
+def test_pairs_that_are_none(folder, sides, said):
+    (fault,) = read_all(folder, [{"question": "How many?", "answer": "3", **sides}])
+    assert said in str(fault)
+
+
 def test_release_for_reinforcement(folder):
     record = {"id": "geomath-1", "image": "a.png", "problem": "Find x.", "solution": "B"}
     assert read(folder, record).answer == "B"

@@ -15,6 +15,7 @@ from reasonrft.rollout.vllm_protocol import (
     generate_body,
     prompt_seed,
     read_completions,
+    read_prompt_log_probs,
     resized_images,
     sampling_params,
     serve_prompt,
@@ -162,3 +163,23 @@ def test_the_server_must_have_read_the_same_tokens(policy):
     ]:
         with pytest.raises(WrongReply, match=message):
             check_prompt({"prompt_token_ids": ids}, prompt)
+
+
+def test_log_probs_of_a_request_are_those_of_its_last_tokens():
+    places = [None, *({str(token): {"logprob": -token / 2}} for token in (3, 8, 8, 2))]
+    assert read_prompt_log_probs({"prompt_logprobs": places}, [8, 2]).tolist() == [-4, -1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ({}, "no log-probs of the request's own tokens"),
+        ({"prompt_logprobs": None}, "no log-probs of the request's own tokens"),
+        ({"prompt_logprobs": [None]}, "no log-probs of the request's own tokens"),
+        ({"prompt_logprobs": [{"7": {"logprob": -1.0}}] * 2}, r"no log-probs .*KeyError"),
+        ({"prompt_logprobs": [{"8": {"logprob": -9999.0}}] * 2}, "a log-prob in it is no number"),
+    ],
+)
+def test_a_reply_without_log_probs_of_the_request_is_refused(reply, message):
+    with pytest.raises(WrongReply, match=message):
+        read_prompt_log_probs(reply, [8, 8])

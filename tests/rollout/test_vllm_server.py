@@ -126,6 +126,22 @@ def test_what_it_did_is_counted(engine, folder):
     assert "sync_seconds" not in engine.generate(batch, 2, SAMPLING).work
 
 
+def test_completions_are_told_of_as_they_come(engine, folder):
+    policy = adapted(folder)
+    engine.sync(policy, 0)
+    told = []
+    with engine.telling(lambda problem, text, tokens: told.append((problem.id, text, tokens))):
+        rollout = engine.generate(few(policy), 2, SAMPLING)
+    expected = [
+        (problem.id, text, len(completion.ids))
+        for problem, texts, group in zip(
+            rollout.problems, rollout.texts, rollout.completions, strict=True
+        )
+        for text, completion in zip(texts, group, strict=True)
+    ]
+    assert sorted(told) == sorted(expected)
+
+
 def test_greedy_answers_are_the_local_engine_s(engine, server, folder):
     policy = adapted(folder)
     change(policy)

@@ -124,6 +124,9 @@ class VLLMServer:
             self.calls.append(path)
             if path == "/inference/v1/generate":
                 return self._generate(body)
+            if path == "/tokenize":
+                tokenizer, special = self.base.processor.tokenizer, body["add_special_tokens"]
+                return 200, {"tokens": tokenizer.encode(body["prompt"], add_special_tokens=special)}
             if path.endswith("lora_adapter"):
                 return self._adapter(path, **body) if self.manner.lora else NOT_FOUND
             if self.manner.dev_mode:
@@ -167,6 +170,9 @@ class VLLMServer:
         if policy is None:
             return _error(404, f"The model `{name}` does not exist.")
         prompt = _prompt(policy, body)
+        if "prompt_logprobs" in body["sampling_params"]:
+            choice = {"index": 0, "token_ids": [1], "logprobs": None, "finish_reason": "length"}
+            return 200, {"choices": [choice], "prompt_logprobs": _of_prompt(policy, prompt)}
         completions = self._sample(policy, prompt, body["sampling_params"])
         choices = [_choice(*pair, self.version) for pair in enumerate(completions)]
         return 200, {"choices": choices, "prompt_token_ids": prompt.ids.tolist()}
@@ -220,6 +226,15 @@ def _prompt(policy: Policy, body: dict[str, Any]) -> Prompt:
     inputs["mm_token_type_ids"] = (tokens == processor.image_token_id).long()
     shown = tuple(b"" for _ in images)
     return Prompt(Problem("served", "general", shown, "", ""), "", inputs)
+
+
+@torch.no_grad()
+def _of_prompt(policy: Policy, prompt: Prompt) -> list[dict[str, Any] | None]:
+    """How likely each token of a request is: at temperature 1, and nothing is banned."""
+    _, *ids = prompt.ids.tolist()
+    log_probs = policy.model(**prompt.inputs).logits[0].log_softmax(-1)
+    rows = zip(log_probs, ids, strict=False)
+    return [None, *({str(token): {"logprob": float(row[token])}} for row, token in rows)]
 
 
 def _image(url: str) -> Image.Image:

@@ -1,6 +1,6 @@
 import pytest
 
-from reasonrft.tasks.tags import first_answer_block, read_response, write_response
+from reasonrft.tasks.tags import chain_end, first_answer_block, read_response, write_response
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,18 @@ def test_first_block_is_what_the_lazy_pattern_finds():
 def test_what_is_written_is_read_back():
     response = read_response(write_response("two and one", "3"))
     assert (response.thought, response.answer) == ("two and one", "3")
+
+
+@pytest.mark.parametrize(
+    ("chain", "rest"),
+    [
+        ("<think>a</think>", " so <answer>3</answer>"),
+        ("<think>a <answer>4</answer></THINK>", "<answer>3</answer>"),
+        ("a</think>b</think>", ""),
+        ("<think>a ", "<Answer>3</answer>"),
+        ("It is 3.", ""),
+        ("", "<answer>3"),
+    ],
+)
+def test_a_chain_ends_with_its_thought(chain, rest):
+    assert chain_end(chain + rest) == len(chain)

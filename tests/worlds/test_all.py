@@ -13,7 +13,7 @@ from tests.worlds.pixels import pixels_of
 
 SPLITS = [
     (task, split)
-    for task in ("counting", "structure", "transformation")
+    for task in ("counting", "structure", "transformation", "grounding")
     for split in make_world(task).splits
 ]
 
@@ -59,6 +59,11 @@ PINS = {
     ("transformation", "id", 0): "720b39adda21bc7c",
     ("transformation", "ood-left", 0): "06c6309a70df6bc8",
     ("transformation", "ood-right", 0): "f3d6d39790018cf0",
+    ("grounding", "train", 0): "bd54a56ebe21e3d1",
+    ("grounding", "val", 0): "728f79102ed10219",
+    ("grounding", "id", 1): "82b7968a01325048",
+    ("grounding", "ood-domain", 0): "039f6cce0113bdd4",
+    ("grounding", "ood-reference", 1): "53161273661404c3",
     # Their training images are compressed as JPEG, whose pixels depend on the version of libjpeg.
     ("perception-counting", "blocks", 0): "b7f4d646ce659e8e",
     ("perception-counting", "vehicles", 0): "ead251ad097936aa",
@@ -89,7 +94,7 @@ def test_gold_answers_are_right_and_images_open(task, split):
 
 
 def test_tests_are_those_that_the_task_names():
-    for task in ("counting", "structure", "transformation"):
+    for task in ("counting", "structure", "transformation", "grounding"):
         assert make_world(task).splits == ("train", "val", "id", *find_task(task).ood_splits)
 
 

@@ -5,7 +5,7 @@ import pytest
 from reasonrft.errors import BadInput
 from reasonrft.worlds import make_world
 
-TASKS = ("counting", "structure", "transformation")
+TASKS = ("counting", "structure", "transformation", "grounding")
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -87,6 +87,21 @@ def test_sums_give_their_numbers_and_ask_nothing_of_the_image():
         assert 0 <= int(problem.answer) <= 10
 
 
+def test_long_sums_go_from_left_to_right_and_stay_small():
+    for problem in drawn("structure", "train", 40, words=1.0, whole=0.0, terms=(3, 6)):
+        first, *rest = re.findall(r"[+-] \d+|\d+", problem.question)
+        steps, value = [], int(first)
+        for sign, number in map(str.split, rest):
+            result = value + int(sign + number)
+            steps.append(f"{value} {sign} {number} = {result}.")
+            value = result
+            assert 0 <= value <= 360
+        assert 3 <= 1 + len(rest) <= 6
+        assert (problem.cot, problem.answer) == (" ".join(steps), str(value))
+    with pytest.raises(ValueError, match="terms must be two numbers from 2 on"):
+        drawn("structure", "train", 1, terms=(1, 3))
+
+
 def test_a_search_says_its_kinds_plainly_and_marks_all_that_is_meant():
     told = drawn("counting", "train", 100, text_only=True)
     searches = [one for one in told if one.meta["template"] == "all"]

@@ -26,6 +26,14 @@ SYNONYMS = {
 COLUMNS, ROWS = 8, 6
 """Cells of the grid that compact chains point with."""
 
+SIDES = {
+    "left of": (0, -1),
+    "right of": (0, 1),
+    "behind": (1, -1),
+    "in front of": (1, 1),
+}
+"""Where an object is of another: along which axis of the image, and which way."""
+
 _LEFT, _RIGHT = 0.4, 0.6
 # Rows are told apart as seen by a camera at any height of the image: CLEVR's objects stand in
 # three equal parts in front of, between and behind these, in widths below the middle.
@@ -77,6 +85,11 @@ def clear_of_borders(pixel: Sequence[float], width: int, height: int, share: flo
     """Whether a point of the image keeps this share of a cell's side from its borders."""
     sides = (pixel[0] / width * COLUMNS) % 1, (pixel[1] / height * ROWS) % 1
     return all(share <= side <= 1 - share for side in sides)
+
+
+def clear_distance(axis: int, width: int) -> float:
+    """How far apart along an axis things must be to be beside another without doubt."""
+    return width / 6 / (1 + axis)
 
 
 def spoken_place(pixel: Sequence[float], width: int, height: int) -> str:

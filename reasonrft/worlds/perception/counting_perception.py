@@ -17,8 +17,10 @@ from reasonrft.worlds.counting.questions import MOST
 from reasonrft.worlds.counting.vehicles import MOST_DISTRACTORS
 from reasonrft.worlds.counting.words import (
     ATTRIBUTES,
+    SIDES,
     SYNONYMS,
     Description,
+    clear_distance,
     described,
     fits,
     from_left_to_right,
@@ -56,16 +58,8 @@ MOST_VEHICLES = 7
 Values = Mapping[str, Sequence[str]]
 """What each attribute may be."""
 
-_SIDES = {
-    "left of": (0, -1),
-    "right of": (0, 1),
-    "behind": (1, -1),
-    "in front of": (1, 1),
-}
 _TWO_KINDS = 0.3
 """Share of searches for things of either of two kinds."""
-_CLEAR = 6.0
-"""Share of the image's width, as one over it, that things must be apart to be beside another."""
 
 
 class CountingPerception(PerceptionWorld):
@@ -274,9 +268,9 @@ def _relations(
     items: Sequence[Mapping[str, Any]], known: Mapping[int, str], width: int
 ) -> Iterator[Ask]:
     for i, j in permutations(known, 2):
-        for side, (axis, way) in _SIDES.items():
+        for side, (axis, way) in SIDES.items():
             apart = way * (items[i]["pixel_coords"][axis] - items[j]["pixel_coords"][axis])
-            if abs(apart) >= width / _CLEAR / (1 + axis):
+            if abs(apart) >= clear_distance(axis, width):
                 about = (min(i, j), max(i, j))
                 answer = "yes" if apart > 0 else "no"
                 yield Ask(f"Is the {known[i]} {side} the {known[j]}?", answer, about)

@@ -72,6 +72,7 @@ class StructurePerception(PerceptionWorld):
         whole: float = 0.8,
         mixed: Sequence[str] = (),
         words: float = 0.0,
+        terms: tuple[int, int] = (2, 5),
     ) -> None:
         """
         Args:
@@ -86,11 +87,14 @@ class StructurePerception(PerceptionWorld):
             whole: Share of chains that describe the whole image, not only what is asked for.
             mixed: Looks that train and val mix; all if none is named.
             words: Share of questions that give all numbers in words: sums of degrees and counts.
+            terms: Fewest and most numbers of a sum.
         """
         super().__init__(seed, light, plain, whole, mixed, words)
         # The task's world refuses what cannot be drawn.
         StructureWorld(seed, width, height, topologies, ood_topologies)
-        self.width, self.height, self.small = width, height, small
+        if not 2 <= terms[0] <= terms[1]:
+            raise ValueError("terms must be two numbers from 2 on, the smaller one first")
+        self.width, self.height, self.small, self.terms = width, height, small, terms
         self.topologies = {"coloured": tuple(topologies), "drawn": tuple(ood_topologies)}
 
     def draw_images(self, rng: random.Random, look: str, split: str) -> CaptionedImages | None:
@@ -114,20 +118,23 @@ class StructurePerception(PerceptionWorld):
             tuple(caption.sentences),
             caption.asks,
             (cells,),
-            (_sum(rng),) if self.words else (),
+            (_sum(rng, rng.randint(*self.terms)),) if self.words else (),
         )
 
 
-def _sum(rng: random.Random) -> Ask:
-    """A sum of the kinds that chains make: of angles in steps of five degrees, or of counts."""
+def _sum(rng: random.Random, terms: int) -> Ask:
+    """A sum of the kinds that chains make, from left to right: of angles, or of counts."""
     step, most = rng.choice(((1, 20), (5, 36), (5, 36)))
-    first, second = step * rng.randint(0, most), step * rng.randint(0, most)
-    whole = rng.choice((max(first, second), 180, 360)) if step == 5 else max(first, second)
-    less = min(first, second)
-    question, result = rng.choice(
-        ((f"{first} + {second}", first + second), (f"{whole} - {less}", whole - less))
-    )
-    return Ask(f"What is {question}?", str(result), (), "structure", last=f"{question} = {result}")
+    last = step * rng.choice((most, 72, rng.randint(1, most)) if step == 5 else (most, 10, 5))
+    asked, steps = str(last), []
+    for _ in range(terms - 1):
+        number = step * rng.randint(0, most)
+        less = number <= last and (last + number > 2 * most * step or rng.random() < 0.5)
+        sign, result = ("-", last - number) if less else ("+", last + number)
+        asked += f" {sign} {number}"
+        steps.append(f"{last} {sign} {number} = {result}")
+        last = result
+    return Ask(f"What is {asked}?", str(last), (), "structure", last=". ".join(steps))
 
 
 def _cells(kind: str, puzzle: Puzzle, drawing: Drawing) -> Cells:

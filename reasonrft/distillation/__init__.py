@@ -1,0 +1,1 @@
+"""Sampling a policy's own answers, and choosing those that it is to learn from."""

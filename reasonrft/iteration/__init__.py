@@ -1,0 +1,1 @@
+"""Rounds of distillation, fine-tuning and reinforcement."""
