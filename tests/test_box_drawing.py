@@ -56,7 +56,7 @@ def test_small_images_are_enlarged_and_small_copies_fit(picture):
 
 
 class OwnGrounding(GroundingTask):
-    name = "own"
+    name = "own_boxes"
 
 
 def test_what_has_no_boxes_stays_as_it_is(picture):

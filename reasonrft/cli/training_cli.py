@@ -19,7 +19,7 @@ import reasonrft.datamodules
 import reasonrft.distributed.sharding_strategy
 import reasonrft.losses
 import reasonrft.modules
-import reasonrft.rewards
+import reasonrft.rewards.reasoning_reflection
 import reasonrft.rollout
 import reasonrft.tasks  # noqa: F401
 from reasonrft.cli.config_files import config_names, with_config_paths
