@@ -169,6 +169,8 @@ def wait_for_a_reward(handled: bool) -> None:
     asked: list[int] = []
     if handled:
         signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    else:  # shells let processes in the background ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         compute_rewards({"slow": Asleep()}, WRITTEN, stopped=lambda: bool(asked))
     except (Stopped, KeyboardInterrupt):
