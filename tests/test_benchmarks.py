@@ -16,7 +16,7 @@ from tests.starting import Forked, run_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
-    "perception.py": "--policy tiny --scenes 1 --questions 1 --answer_tokens 8",
+    "perception.py": "--policy tiny --levels [1] --scenes 1 --questions 1 --answer_tokens 8",
     "fuzz_rewards.py": "--strings 40 --processes 1",
     "grpo_step.py": "--shape tiny --steps 1 --threads 1",
     "memory_table.py": "--sizes tiny",

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -32,6 +33,13 @@ PARSED_ONLY = {
     r"tiny/": "trains for hours; tests/cli/test_configs.py trains for a step",
 }
 """Commands whose configuration is put together in full, but not run."""
+
+DRY = {
+    "sweep": [],  # tests/cli/test_configs.py trains, with stand-ins
+    "study": ["--paradigms", '{"zero-shot": {}}', "--shares", "[]"],  # tests/study runs one
+    "iterate": [],  # tests/iteration runs one
+}
+"""Commands that are only asked what they would run, and with which options."""
 
 FEW_SAMPLES = ["--samples=4", "--max-tokens=80", "--no-blind", "--data.source.train=8"]
 FEW_SAMPLES += ["--data.source.levels=[1]", "--data.source.workers=1"]
@@ -80,15 +88,8 @@ def run_small(command: list[str]) -> None:
     _, *args = command
     if args[0] == "data":
         main([*_resized(args), *_few_problems(args)])
-    elif args[0] == "sweep":
-        # tests/cli/test_configs.py trains, with stand-ins.
-        main([*args, "--dry-run"])
-    elif args[0] == "study":
-        # tests/study runs one; here only what it asks for is shown.
-        main([*args, "--dry-run", "--paradigms", '{"zero-shot": {}}', "--shares", "[]"])
-    elif args[0] == "iterate":
-        # tests/iteration runs one.
-        main([*args, *([] if "--dry-run" in args else ["--dry-run"])])
+    elif args[0] in DRY:
+        show(tuple(arg.removeprefix("configs/") for arg in args if arg != "--dry-run"))
     elif args[0] == "distill":
         if not reason(command, PARSED_ONLY):
             main([*args, *FEW_SAMPLES])
@@ -98,6 +99,12 @@ def run_small(command: list[str]) -> None:
         config = configuration(args)
         if not reason(command, PARSED_ONLY):
             main([*args, *(f"--{name}={value}" for name, value in _short(config).items())])
+
+
+@cache
+def show(args: tuple[str, ...]) -> None:
+    """What a command would run, which leaves nothing: once for all pages."""
+    main([*args, "--dry-run", *DRY[args[0]]])
 
 
 def configuration(args: list[str]) -> dict:

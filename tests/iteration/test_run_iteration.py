@@ -82,16 +82,17 @@ def test_a_round_is_sampled_tuned_reinforced_and_measured(whole):
 
 def test_a_killed_iteration_goes_on_to_the_same_table(whole):
     home = Home(whole.folder, "killed")
-    with home.start() as first:
+    with home.start("--rounds", "1") as first:
         first.wait_for(lambda: first.has_printed("round 1, sft: done"))
         first.send(signal.SIGKILL)
         first.end()
     assert home.done()[-1] == "1 sft" and not (home.results / "table.md").exists()
-    printed = home.start().result(LIMIT)
+    printed = home.start("--rounds", "1").result(LIMIT)
     assert "round 1, sft" not in printed and "round 1, grpo: done" in printed
-    assert home.done() == whole.done()
-    table = (whole.results / "table.md").read_text()
-    assert (home.results / "table.md").read_text() == table and table in printed
+    assert home.done() == whole.done()[:5]
+    table = (home.results / "table.md").read_text()
+    *same, _ = (whole.results / "table.md").read_text().splitlines(keepends=True)
+    assert table == "".join(same) and table in printed
 
 
 def test_another_configuration_is_refused_and_more_rounds_are_not(whole):

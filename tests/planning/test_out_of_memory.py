@@ -18,9 +18,9 @@ SHORT = (
 )
 GRPO = f"fit --config grpo.yaml {SHORT} --data.batch_size 4"
 CASES = {
-    # A rollout of 128 rows has room; activations of all their tokens at once have not.
+    # A rollout of 256 rows has room; activations of all their tokens at once have not.
     "update": (
-        f"{GRPO} --model.group_size 32 --model.sampling.max_tokens 128 "
+        f"{GRPO} --model.group_size 64 --model.sampling.max_tokens 64 "
         "--model.micro_batch_tokens 100000",
         400,
         "try --model.policy.activation_checkpointing=true",
