@@ -91,6 +91,9 @@ class ReasoningModule(EvaluatedModule):
         return [optimizer], [{"scheduler": self.scheduler(optimizer), "interval": "step"}]
 
     def on_train_start(self) -> None:
+        # Lightning's own steps undo the scale before they clip; those of `take_step` do not.
+        if not self.automatic_optimization and self.trainer.precision == "16-mixed":
+            raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
         begin_epoch_anew(self.trainer)
         # Asked for any earlier, the number of steps keeps Lightning from restoring the loader.
         scheduler = self.lr_schedulers()

@@ -140,11 +140,6 @@ class DPOModule(ReasoningModule):
         # Before a checkpoint is restored: a resumed run keeps the reference it began with.
         self.reference = ReferencePolicy(self.policy)
 
-    def on_train_start(self) -> None:
-        if self.trainer.precision == "16-mixed":
-            raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
-        super().on_train_start()
-
     def training_step(self, batch: list[Pair], batch_idx: int) -> None:
         micro_batches = self.split(batch)
         self.check_policy([as_pair_group(pair) for pair in batch])

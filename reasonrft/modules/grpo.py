@@ -510,8 +510,6 @@ class GRPOModule(ReasoningModule):
         self.reference = ReferencePolicy(self.policy) if self.beta else None
 
     def on_train_start(self) -> None:
-        if self.trainer.precision == "16-mixed":
-            raise BadInput("16-mixed scales gradients before they are clipped: use bf16-mixed")
         super().on_train_start()
         self.ahead.discard()  # of a training that was broken off
         self.engine.should_stop = self.should_stop  # type: ignore[method-assign]

@@ -5,7 +5,6 @@ One that has lost its weights, because it was restarted, is given them before it
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from reasonrft.errors import BadInput
@@ -13,7 +12,7 @@ from reasonrft.rollout.engine import Completion
 from reasonrft.rollout.replica_pool import GLANCE, ReplicaPool
 from reasonrft.rollout.replicas import Replica
 from reasonrft.rollout.served_weights import ServedWeights
-from reasonrft.rollout.vllm_client import Client, Limits, Refused, Unreachable
+from reasonrft.rollout.vllm_client import Client, Refused, Unreachable
 from reasonrft.rollout.vllm_questions import Question, ask, list_models
 from reasonrft.run_async import together
 
@@ -21,15 +20,7 @@ from reasonrft.run_async import together
 class ServerPool(ReplicaPool[Question, list[Completion]]):
     """Asks replicas, and keeps them in step with one version of the weights."""
 
-    def __init__(
-        self,
-        replicas: Sequence[Replica],
-        limits: Limits,
-        key_variable: str,
-        should_stop: Callable[[], bool],
-    ) -> None:
-        super().__init__(replicas, limits, key_variable, should_stop)
-        self.weights: ServedWeights | None = None
+    weights: ServedWeights | None = None
 
     def deliver(self, before: ServedWeights | None = None) -> None:
         """Let all replicas that answer hold the weights instead of others; at least one does."""

@@ -81,9 +81,7 @@ def test_replies_that_are_late_are_waited_for(folder, tmp_path):
 
     def late(number: int, body: dict[str, Any]) -> Answer:
         begun.set()
-        while not reward.work[
-            "early_calls"
-        ]:  # until the rollout has ended, and replies are counted
+        while not reward.work["early_calls"]:  # counted when the rollout has ended
             time.sleep(0.01)
         return count_vowels(number, body)
 

@@ -1,5 +1,6 @@
 """Endpoints that are slow, wrong, rude and down, and what a reward makes of them."""
 
+import threading
 import time
 
 import pytest
@@ -153,18 +154,20 @@ def test_equal_questions_are_one_call(tmp_path):
 
 def test_as_many_calls_at_a_time_as_allowed(tmp_path):
     now, most = [0], [0]
+    three = threading.Barrier(3, timeout=30)
 
     def judged(number, body):
         now[0] += 1
         most[0] = max(most[0], now[0])
-        time.sleep(0.1)
+        three.wait()  # fewer at a time would break it
+        time.sleep(0.1)  # in which a fourth would be seen
         now[0] -= 1
         return said("Grade: 1")
 
     with serving(judged) as server:
-        judge(server, tmp_path, {"concurrency": 3})([answers(*"abcdefgh")], [problem()])
-    assert most[0] <= 3
-    assert len(server.bodies) == 8
+        judge(server, tmp_path, {"concurrency": 3})([answers(*"abcdefghi")], [problem()])
+    assert most[0] == 3
+    assert len(server.bodies) == 9
 
 
 def test_what_was_done_is_said_in_a_line(tmp_path):
