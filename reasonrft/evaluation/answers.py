@@ -53,7 +53,7 @@ def describe(split: str, problem: Problem) -> Line:
         "answer": problem.answer,
         "choices": list(problem.choices),
         "options": problem.meta.get("options"),
-        "frame": problem.meta.get("frame") if problem.task == "grounding" else None,
+        "frame": problem.meta.get("frame"),
         **{name: problem.meta.get(name) for name in _OF_META},
         "source": problem.source or None,
     }
