@@ -166,3 +166,44 @@ def test_shapes_have_the_published_vocabulary(programs):
     tokenizer = processor.tokenizer
     assert tokenizer.convert_tokens_to_ids("<|image_pad|>") == config.image_token_id == 151_655
     assert tokenizer.eos_token_id == config.text_config.eos_token_id == 151_645
+
+
+def test_what_an_answer_needs_is_found_in_its_chain(programs, tmp_path):
+    sight = programs("sight")
+
+    def line(thought, stated="", **fields):
+        return {"completion": f"<think>{thought}</think><answer>{stated}</answer>", **fields}
+
+    balls = {"problem": "Add 2 red balls. How many red spheres exist?", "answer": "3"}
+    listed = "x2 y1 large red rubber sphere. x4 y1 small blue metal cube yes 1."
+    assert sight.lists_objects(line(listed, "7", **balls))
+    assert not sight.lists_objects(line("x2 y1 large blue rubber sphere.", "3", **balls))
+
+    drawn = {"in": "drawing", "value": "35°"}
+    facts = [drawn, {**drawn, "value": "z°"}, {"in": "text", "value": "90"}]
+    records = [{"id": "a", "facts": facts}, {"id": "b", "facts": [drawn, drawn]}]
+    (tmp_path / "ood.json").write_text(json.dumps(records))
+    image = str(tmp_path / "images" / "ood" / "0.png")
+    assert sight.reads_numbers(line("∠BAC = 35.", image=image, id="a"))
+    assert not sight.reads_numbers(line("∠BAC = 135.", image=image, id="a"))
+    assert not sight.reads_numbers(line("∠BAC = 35.", image=image, id="b"))  # two angles are
+
+    gold = "change_color(0, red), change_shape(1, cube)"
+    assert sight.names_changes(line("", "change_shape(0, cube), change_color(2, red)", answer=gold))
+    assert not sight.names_changes(line("", "change_color(0, red)", answer=gold))
+
+
+def test_rules_stand_in_for_a_judge_and_a_reader(programs):
+    server = programs("text_server")
+
+    def graded(answer, wrong=0.0):
+        fields = ("How many?", "3", answer)
+        return server.judge(
+            wrong, "\n".join(f"BEGIN DATA 0\n{field}\nEND DATA 0" for field in fields)
+        )
+
+    assert (graded("3"), graded("4")) == ("Grade: 10", "Grade: 0")
+    assert (graded("3", 1.0), graded("4", 1.0)) == ("Grade: 0", "Grade: 10")
+    data = "BEGIN DATA 0\nx2 y1 large red rubber sphere.\nEND DATA 0"
+    assert server.reason(f"{data}\nAdd 1 red balls. How many balls exist?") == "<answer>2</answer>"
+    assert server.reason(f"{data}\nWhich is left?") == "<answer>unknown</answer>"

@@ -53,9 +53,10 @@ def test_matched_compute_is_that_of_both_stages_of_rft():
 
 
 @pytest.mark.parametrize(
-    ("name", "paradigm"), [("tiny", "cot-sft"), ("qwen2vl_2b", "rft"), ("qwen2vl_7b", "rft")]
+    ("name", "paradigm", "runs"),
+    [("tiny", "cot-sft", 5), ("qwen2vl_2b", "rft", 10), ("qwen2vl_7b", "rft", 10)],
 )
-def test_a_study_that_ships_shows_its_runs_and_writes_nothing(name, paradigm, tmp_path):
+def test_a_study_that_ships_shows_its_runs_and_writes_nothing(name, paradigm, runs, tmp_path):
     fewer = {"paradigms": {"zero-shot": {}, paradigm: {}}, "tasks": {"counting": {}}}
     fewer |= {"shared": [paradigm], "seeds": [0]}
     # A name on the Hub would be asked for again and again where there is no network.
@@ -65,8 +66,8 @@ def test_a_study_that_ships_shows_its_runs_and_writes_nothing(name, paradigm, tm
     printed = Started(args, tmp_path).result()
     counts = re.search(r"together: (\d+) runs, .* one after the other", printed)
     assert counts and int(counts[1]) == printed.count("    reasonrft ")
-    # Zero-shot's test, and two or three runs on all problems and on each of two shares.
-    assert int(counts[1]) == (10 if paradigm == "rft" else 7)
+    # Zero-shot's test, and two or three runs on all problems and on each share of them.
+    assert int(counts[1]) == runs
     assert re.search(r"fit: [\d,]+ problems, [\d,]+ steps, .* M tokens, about \d+", printed)
     if name == "tiny":
         assert re.search(r"fit: .* GiB in \w+ \(.*\), which fits \d+ GiB", printed)
