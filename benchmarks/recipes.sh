@@ -13,6 +13,7 @@ set -euo pipefail
 all=(plain noisy_rollout papo r3 judge captioning iterate plain_zero on_policy_distillation mixture
      plain_transformation star_r1 grounding)
 out=${OUT:-outputs/recipes}
+steps=${STEPS:-40}
 endpoint=${ENDPOINT:-http://127.0.0.1:8001/v1}
 # What all runs of a seed have in common; set by `one`.
 seed=
@@ -28,7 +29,7 @@ train() {
     --trainer.limit_test_batches=0 --seed_everything="$seed" --trainer.default_root_dir="$folder"
 }
 
-# stage_1 TASK PROBLEMS EPOCHS: on chains of problems that stage 2 does not see
+# stage_1 TASK PROBLEMS EPOCHS: on chains of problems that stage 2, on the same task, does not see
 stage_1() {
   task=(--config="data/$1.yaml")
   train "before_$1" --config=sft.yaml "${task[@]}" "${levels[@]}" --data.source.train="$2" \
@@ -40,7 +41,7 @@ stage_1() {
 # stage_2 NAME ARGS...
 stage_2() {
   train "$1" --config=grpo.yaml "${task[@]}" "${@:2}" "${levels[@]}" "${problems[@]}" --data.seed="$seed" \
-    --data.batch_size=8 --trainer.max_steps="${STEPS:-40}" --model.optimizer.init_args.lr=1e-4 \
+    --data.batch_size=8 --trainer.max_steps="$steps" --model.optimizer.init_args.lr=1e-4 \
     --model.scheduler=WarmupLinear --model.scheduler.init_args.warmup_steps=5
 }
 
@@ -82,10 +83,10 @@ one() {
       ask before_counting tiny-counting
       recipe plain
       ;;
-    papo | r3) recipe "$1" --config="recipes/$1.yaml" ;;
+    papo | r3 | on_policy_distillation) recipe "$1" --config="recipes/$1.yaml" ;;
     noisy_rollout)
-      recipe "$1" --config="recipes/$1.yaml" --model.noisy_rollout.steps=40 \
-        --model.noisy_rollout.midpoint=27
+      recipe "$1" --config="recipes/$1.yaml" --model.noisy_rollout.steps="$steps" \
+        --model.noisy_rollout.midpoint="$(((2 * steps + 1) / 3))"
       ;;
     judge)
       recipe "$1" --config="recipes/$1.yaml" --endpoint="$endpoint" \
@@ -105,7 +106,6 @@ one() {
       ask before_zero tiny
       recipe "$1" --policy=tiny
       ;;
-    on_policy_distillation) recipe "$1" --config="recipes/$1.yaml" ;;
     mixture)
       task=()
       levels=()

@@ -2,13 +2,13 @@
 
     python benchmarks/sight.py outputs/study/tiny
 
-Of each answer's chain of thought: does it hold what the answer needs?
+Of each answer with a chain of thought: does it hold what a right one needs?
 
-    counting         the objects that it lists, in any words, from which a rule counts rightly
-    structure        each number that the drawing alone shows
-    transformation   each change that its answer names, of whichever object
+    counting         the chain lists objects from which a rule counts rightly
+    structure        the chain has each number that the drawing alone shows, if it shows any
+    transformation   the answer names each change, of whichever object
 
-Answers without a chain are left out, and seeds are taken together.
+Seeds are taken together.
 """
 
 import json
@@ -25,6 +25,7 @@ from reasonrft.evaluation.table_formats import markdown_table
 from reasonrft.oracles.count_questions import derive_count
 from reasonrft.tasks.tags import read_response
 from reasonrft.trance_calls import read_calls
+from reasonrft.worlds.counting.words import ATTRIBUTES
 
 Line = Mapping[str, Any]
 _OBJECT = re.compile(r"\b(large|small) (\w+) (metal|rubber) (\w+)")
@@ -54,11 +55,13 @@ def report(study: str) -> None:
     print(markdown_table(head, rows))
 
 
+def objects_in(text: str) -> list[dict[str, str]]:
+    """What a compact chain of counting lists."""
+    return [dict(zip(ATTRIBUTES, words, strict=True)) for words in _OBJECT.findall(text)]
+
+
 def lists_objects(line: Line) -> bool:
-    keys = ("size", "color", "material", "shape")
-    found = _OBJECT.findall(thought_of(line))
-    objects = [dict(zip(keys, words, strict=True)) for words in found]
-    return str(derive_count(line["problem"], objects)) == line["answer"]
+    return str(derive_count(line["problem"], objects_in(thought_of(line)))) == line["answer"]
 
 
 def reads_numbers(line: Line) -> bool:

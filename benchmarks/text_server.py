@@ -16,11 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from jsonargparse import CLI
+from sight import objects_in
 
 from reasonrft.oracles.count_questions import derive_count
 
 _DATA = re.compile(r"^BEGIN DATA (\w+)\n(.*?)\nEND DATA \1$", re.MULTILINE | re.DOTALL)
-_OBJECT = re.compile(r"x\d+ y\d+ (large|small) (\w+) (metal|rubber) (\w+)")
 _QUESTION = re.compile(r"[^\n]*\bHow many\b[^\n]*\?")
 
 
@@ -48,10 +48,9 @@ def judge(wrong: float, prompt: str) -> str:
 
 def reason(prompt: str) -> str:
     """The count that a description and a question give, or an answer that is none."""
-    keys = ("size", "color", "material", "shape")
-    descriptions = (data for _, data in _DATA.findall(prompt))
-    found = (words for description in descriptions for words in _OBJECT.findall(description))
-    objects = [dict(zip(keys, words, strict=True)) for words in found]
+    objects = [
+        found for _, description in _DATA.findall(prompt) for found in objects_in(description)
+    ]
     asked = _QUESTION.findall(_DATA.sub("", prompt))
     count = derive_count(asked[-1], objects) if asked else None
     return f"<answer>{'unknown' if count is None else count}</answer>"
