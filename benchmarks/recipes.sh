@@ -48,8 +48,9 @@ stage_2() {
 # ask NAME POLICY: the answers of all test splits, in NAME/seed-S/evaluation, where report finds them
 ask() {
   local folder=$out/$1/seed-$seed
-  [ -d "$folder/evaluation" ] || python -m reasonrft test --config=grpo.yaml "${task[@]}" \
-    "${levels[@]}" "${problems[@]}" --data.eval_batch_size=50 --policy="$2" --trainer.default_root_dir="$folder"
+  compgen -G "$folder/evaluation/*/summary.json" >/dev/null || python -m reasonrft test \
+    --config=grpo.yaml "${task[@]}" "${levels[@]}" "${problems[@]}" --data.eval_batch_size=50 \
+    --policy="$2" --trainer.default_root_dir="$folder"
 }
 
 policy_of() { echo "$out/$1/seed-$seed/policy"; }
@@ -63,9 +64,9 @@ recipe() {
 # describe NAME POLICY: what is answered rightly from a policy's descriptions, by split
 describe() {
   local folder=$out/$1/seed-$seed
-  [ -d "$folder/evaluation" ] || python -m reasonrft predict --config=grpo.yaml "${task[@]}" \
-    --config=recipes/captioning.yaml "${levels[@]}" "${problems[@]}" --data.eval_batch_size=50 \
-    --endpoint="$endpoint" --policy="$2" --trainer.default_root_dir="$folder"
+  compgen -G "$folder/evaluation/*/predictions.jsonl" >/dev/null || python -m reasonrft predict \
+    --config=grpo.yaml "${task[@]}" --config=recipes/captioning.yaml "${levels[@]}" "${problems[@]}" \
+    --data.eval_batch_size=50 --endpoint="$endpoint" --policy="$2" --trainer.default_root_dir="$folder"
   for split in id ood-domain ood-operation; do
     echo "$1 $seed $split"
     grep "\"split\": \"counting/$split\"" "$folder"/evaluation/*/predictions.jsonl \
@@ -107,10 +108,11 @@ one() {
       recipe "$1" --policy=tiny
       ;;
     mixture)
-      task=()
+      task=(--config="recipes/$1.yaml")
       levels=()
-      problems=()
-      recipe "$1" --config="recipes/$1.yaml"
+      problems=(--trainer.limit_test_batches=3)
+      ask "before_$1" tiny
+      recipe "$1"
       ;;
     plain_transformation)
       stage_1 transformation 160 8
@@ -122,7 +124,8 @@ one() {
       ;;
     grounding)
       stage_1 grounding 640 3
-      recipe "$1" --config="recipes/$1.yaml" --policy="$(policy_of before_grounding)"
+      # Not called by its task alone, which report would take for no name.
+      recipe "after_$1" --config="recipes/$1.yaml" --policy="$(policy_of before_grounding)"
       ;;
     *)
       echo "unknown recipe $1; there are ${all[*]}" >&2
