@@ -17,6 +17,7 @@ steps=${STEPS:-40}
 endpoint=${ENDPOINT:-http://127.0.0.1:8001/v1}
 # What all runs of a seed have in common; set by `one`.
 seed=
+rate=1e-4
 task=(--config=data/counting.yaml)
 levels=(--data.source.levels=[1,2])
 problems=(--data.source.train=640 --data.source.val=0 --data.source.test="${QUESTIONS:-150}")
@@ -41,7 +42,7 @@ stage_1() {
 # stage_2 NAME ARGS...
 stage_2() {
   train "$1" --config=grpo.yaml "${task[@]}" "${@:2}" "${levels[@]}" "${problems[@]}" --data.seed="$seed" \
-    --data.batch_size=8 --trainer.max_steps="$steps" --model.optimizer.init_args.lr=1e-4 \
+    --data.batch_size=8 --trainer.max_steps="$steps" --model.optimizer.init_args.lr="$rate" \
     --model.scheduler=WarmupLinear --model.scheduler.init_args.warmup_steps=5
 }
 
@@ -84,7 +85,11 @@ one() {
       ask before_counting tiny-counting
       recipe plain
       ;;
-    papo | r3 | on_policy_distillation) recipe "$1" --config="recipes/$1.yaml" ;;
+    papo | r3) recipe "$1" --config="recipes/$1.yaml" ;;
+    on_policy_distillation)
+      rate=1e-3 # the recipe's
+      recipe "$1" --config="recipes/$1.yaml"
+      ;;
     noisy_rollout)
       recipe "$1" --config="recipes/$1.yaml" --model.noisy_rollout.steps="$steps" \
         --model.noisy_rollout.midpoint="$(((2 * steps + 1) / 3))"
