@@ -4,7 +4,7 @@
 #   python benchmarks/text_server.py --wrong 0.2 &
 #   export OMP_NUM_THREADS=1
 #   JOBS=2 benchmarks/recipes.sh                # or by name: benchmarks/recipes.sh plain r3
-#   cd outputs/recipes && python -m reasonrft report before_counting r3 plain
+#   cd outputs/recipes && python -m reasonrft report plain r3 before_counting
 #
 # Compared runs start from the same policy, see the same problems and take as many steps: 40 of 8
 # prompts. What a seed has left is not run again. STEPS=1 QUESTIONS=2 SEEDS=0 tries all of it.
@@ -129,7 +129,7 @@ one() {
       ;;
     grounding)
       stage_1 grounding 640 3
-      # Not called by its task alone, which report would take for no name.
+      # report names rows after folders, but for those that are called as their task is.
       recipe "after_$1" --config="recipes/$1.yaml" --policy="$(policy_of before_grounding)"
       ;;
     *)
